@@ -1,0 +1,1 @@
+"""Provisioning Insights: answers over Microsoft Entra provisioning logs."""
