@@ -9,22 +9,18 @@ from service.insights.knowledge.lookup import (
     error_knowledge,
     quarantine_knowledge,
     skip_knowledge,
-    step_knowledge,
 )
 from service.insights.knowledge.tables import (
     ErrorKnowledge,
     QuarantineKnowledge,
     SkipKnowledge,
-    StepKnowledge,
 )
 
 __all__ = [
     "ErrorKnowledge",
     "QuarantineKnowledge",
     "SkipKnowledge",
-    "StepKnowledge",
     "error_knowledge",
     "quarantine_knowledge",
     "skip_knowledge",
-    "step_knowledge",
 ]

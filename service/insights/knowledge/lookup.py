@@ -9,7 +9,6 @@ from service.insights.knowledge.tables import (
     ErrorKnowledge,
     QuarantineKnowledge,
     SkipKnowledge,
-    StepKnowledge,
 )
 
 
@@ -25,11 +24,6 @@ def error_knowledge(code: str) -> ErrorKnowledge | None:
         if found := known.get(code[start:]):
             return found
     return None
-
-
-def step_knowledge(code: str) -> StepKnowledge | None:
-    """What is known of a code in a provisioning step; None for an unknown one."""
-    return next((step for step in tables.steps() if step.code == code), None)
 
 
 def skip_knowledge(reason: str) -> SkipKnowledge | None:

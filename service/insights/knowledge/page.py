@@ -36,14 +36,6 @@ def errors_page() -> str:
                 for area in areas
             ),
             _section(
-                "Codes in provisioning steps",
-                ("Code", "Meaning", "What to do"),
-                (
-                    (f"[`{step.code}`]({step.docs})", step.meaning, step.action)
-                    for step in tables.steps()
-                ),
-            ),
-            _section(
                 "Skip reasons",
                 ("Reason", "Benign", "Meaning", "What to do"),
                 (

@@ -55,16 +55,6 @@ class ErrorKnowledge:
 
 
 @dataclass(frozen=True)
-class StepKnowledge:
-    """A code explained that stands in a step of an event, not in its `ResultSignature`."""
-
-    code: str
-    meaning: str
-    action: str
-    docs: str
-
-
-@dataclass(frozen=True)
 class SkipKnowledge:
     """A skip reason explained; `benign` where a healthy job skips so and nobody has to act."""
 
@@ -91,11 +81,6 @@ def errors() -> tuple[ErrorKnowledge, ...]:
         ErrorKnowledge(**{**entry, "aliases": tuple(entry["aliases"])})
         for entry in _read("errors.yaml")["errors"]
     )
-
-
-@cache
-def steps() -> tuple[StepKnowledge, ...]:
-    return tuple(StepKnowledge(**entry) for entry in _read("errors.yaml")["steps"])
 
 
 @cache

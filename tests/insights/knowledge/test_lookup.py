@@ -9,7 +9,6 @@ from service.insights.knowledge import (
     error_knowledge,
     quarantine_knowledge,
     skip_knowledge,
-    step_knowledge,
     tables,
 )
 
@@ -117,8 +116,9 @@ def test_quarantine_reasons_are_found_by_either_spelling() -> None:
 
 
 def test_the_marker_of_an_unresolved_member_is_explained() -> None:
-    assert step_knowledge("UnableToResolveReferenceAttributeValue")
-    assert step_knowledge("") is None
+    known = error_knowledge("UnableToResolveReferenceAttributeValue")
+    assert known
+    assert known.owner == "identity-team"
 
 
 def test_importing_reads_no_file() -> None:

@@ -15,7 +15,6 @@ def test_the_committed_page_is_the_one_the_tables_make() -> None:
 def test_the_page_has_a_row_for_every_code_and_reason() -> None:
     rows = [line for line in errors_page().splitlines() if line.startswith("| ") and "`" in line]
     names = [error.code for error in tables.errors()]
-    names += [step.code for step in tables.steps()]
     names += [skip.reason for skip in tables.skips()]
     names += [known.reason for known in tables.quarantines()]
     assert sorted(row.split("`")[1] for row in rows) == sorted(names)

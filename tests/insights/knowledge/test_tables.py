@@ -42,7 +42,6 @@ ERRORS = {
             retry_minutes={"type": ["integer", "null"], "minimum": 1},
             docs=PAGE,
         ),
-        "steps": a_list_of(code=CODE, meaning=SENTENCES, action=SENTENCES, docs=PAGE),
     },
 }
 
@@ -66,8 +65,8 @@ def test_file_follows_its_schema(name: str, schema: dict[str, Any]) -> None:
 
 
 def test_every_public_code_and_reason_is_explained() -> None:
-    counts = [len(t()) for t in (tables.errors, tables.steps, tables.skips, tables.quarantines)]
-    assert counts == [47, 1, 5, 8]
+    counts = [len(t()) for t in (tables.errors, tables.skips, tables.quarantines)]
+    assert counts == [48, 5, 8]
 
 
 def test_no_name_stands_for_two_codes() -> None:
@@ -87,7 +86,7 @@ def test_waiting_is_advised_only_where_the_service_retries() -> None:
 def test_no_sentence_is_used_twice() -> None:
     texts = [
         text
-        for table in (tables.errors, tables.steps, tables.skips, tables.quarantines)
+        for table in (tables.errors, tables.skips, tables.quarantines)
         for entry in table()
         for text in (entry.meaning, entry.action)
     ]
