@@ -1,0 +1,189 @@
+"""Answers with their age, made once for everybody.
+
+fresh      younger than `fresh_for`             served
+ageing     younger than `stale_for`             served, while one refresh runs behind it
+too old                                         callers wait for the refresh
+failing    the refresh failed, younger than     served as stale, with the reason; the next refresh
+           `stale_if_error`                     waits a little, and longer each time
+rejected   asking again cannot help             the refusal is repeated for a growing time
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+from service.cache.flights import Flights
+
+Value = TypeVar("Value")
+Outcome = Literal["hit", "miss", "stale", "joined"]
+
+_FIRST_WAIT = 5.0
+_LONGEST_WAIT_OF_FAILURES = 60.0
+_LONGEST_WAIT_OF_REJECTIONS = 300.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long an answer may be used, in seconds."""
+
+    fresh_for: float = 300.0
+    stale_for: float = 900.0
+    stale_if_error: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Computed(Generic[Value]):
+    """What a computation hands over: its value, its size in bytes, and whether it is whole."""
+
+    value: Value
+    size: int
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Value]):
+    """A value with its age.
+
+    `made` is on the monotonic clock, `as_of` on the wall clock. `stale` tells why an answer past
+    its time is served all the same, and is `None` while it is fresh.
+    """
+
+    value: Value
+    as_of: datetime
+    made: float
+    fresh_for: float
+    complete: bool
+    stale: str | None = None
+
+
+@dataclass(frozen=True)
+class _Setback:
+    """The last computation gave nothing to keep: its error, or none if it was not complete.
+
+    Until then nobody should try again, for that many seconds in a row.
+    """
+
+    error: Exception | None
+    until: float
+    wait: float
+
+
+class AnswerCache(Generic[Value]):
+    """Holds answers up to a number of bytes; the least recently used go first.
+
+    An answer that is not complete is never kept as if it were: it is shared by those who waited
+    for it, and computed again for the next.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        policy: Policy,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        rejections: tuple[type[Exception], ...] = (),
+        failures: tuple[type[Exception], ...] = (),
+        observe: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        self._policy = policy
+        self._now = now
+        self._monotonic = monotonic
+        self._rejections = rejections
+        self._failures = failures
+        self._observe = observe
+        self._answers: LRUCache[Hashable, Computed[Answer[Value]]] = LRUCache(
+            max_bytes, getsizeof=lambda held: held.size
+        )
+        self._flights: Flights[Answer[Value]] = Flights()
+        self._refreshes: set[asyncio.Task[None]] = set()
+        self._setbacks: TTLCache[Hashable, _Setback] = TTLCache(
+            1024, ttl=_LONGEST_WAIT_OF_REJECTIONS * 2, timer=monotonic
+        )
+
+    async def get(
+        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+    ) -> Answer[Value]:
+        """The answer for this key, from memory if it is young enough, else computed."""
+        held = self._answers.get(key)
+        age = self._monotonic() - held.value.made if held else 0.0
+        if held and age < self._policy.fresh_for:
+            self._observe("hit")
+            return held.value
+        setback = self._setback(key)
+        if held and age < self._policy.stale_for:
+            self._observe("stale")
+            if not setback and key not in self._flights:
+                self._refresh(key, compute)
+            return held.value
+        if setback and isinstance(setback.error, self._rejections):
+            self._observe("hit")
+            # Raised again and again, its traceback would grow.
+            raise setback.error.with_traceback(None)
+        if setback and setback.error and held and age < self._policy.stale_if_error:
+            self._observe("stale")
+            return replace(held.value, stale=str(setback.error))
+        self._observe("joined" if key in self._flights else "miss")
+        try:
+            return await self._flights.join(key, lambda: self._compute(key, compute))
+        except self._failures as error:
+            if held and age < self._policy.stale_if_error:
+                return replace(held.value, stale=str(error))
+            raise
+
+    async def close(self) -> None:
+        for task in self._refreshes:
+            task.cancel()
+        await asyncio.gather(*self._refreshes, return_exceptions=True)
+        await self._flights.close()
+
+    def _refresh(self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]) -> None:
+        task = asyncio.create_task(self._refresh_quietly(key, compute))
+        self._refreshes.add(task)
+        task.add_done_callback(self._refreshes.discard)
+
+    async def _refresh_quietly(
+        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+    ) -> None:
+        try:
+            await self._flights.join(key, lambda: self._compute(key, compute))
+        except (*self._failures, *self._rejections) as error:
+            # The next caller sees why the answer is old; nobody waits for this refresh.
+            if held := self._answers.get(key):
+                self._answers[key] = replace(held, value=replace(held.value, stale=str(error)))
+
+    async def _compute(
+        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+    ) -> Answer[Value]:
+        as_of, made = self._now(), self._monotonic()
+        try:
+            computed = await compute()
+        except (*self._failures, *self._rejections) as error:
+            self._set_back(key, error)
+            raise
+        answer = Answer(computed.value, as_of, made, self._policy.fresh_for, computed.complete)
+        if not computed.complete:
+            self._set_back(key, None)
+            return answer
+        self._setbacks.pop(key, None)
+        if computed.size <= self._answers.maxsize:
+            self._answers[key] = Computed(answer, computed.size)
+        return answer
+
+    def _setback(self, key: Hashable) -> _Setback | None:
+        """The last setback, while its time lasts."""
+        setback = self._setbacks.get(key)
+        return setback if setback and self._monotonic() < setback.until else None
+
+    def _set_back(self, key: Hashable, error: Exception | None) -> None:
+        rejected = isinstance(error, self._rejections)
+        longest = _LONGEST_WAIT_OF_REJECTIONS if rejected else _LONGEST_WAIT_OF_FAILURES
+        earlier = self._setbacks.get(key)
+        wait = min(earlier.wait * 2 if earlier else _FIRST_WAIT, longest)
+        self._setbacks[key] = _Setback(error, self._monotonic() + wait, wait)
