@@ -1,3 +1,3 @@
 """Fixtures that all tests share."""
 
-pytest_plugins = ["tests.analyser"]
+pytest_plugins = ["tests.analyser", "tests.stores"]
