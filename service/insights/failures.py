@@ -1,0 +1,140 @@
+"""Which errors make provisioning fail, how often, and for how many objects?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from service.insights.columns import events
+from service.insights.directory import Job
+from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.knowledge.lookup import error_knowledge
+from service.insights.knowledge.tables import Category, Owner
+from service.insights.question import Question
+from service.kql.template import Template
+from service.table import TableSchema
+
+# Counted per object first: a distinct count in one step is an estimate in Kusto.
+_FAILURES = Template("""
+{events:query}
+| where Result == "failure"
+| extend Stamp = tostring(TimeGenerated)
+| summarize Events = count(), FirstSeen = min(TimeGenerated), LastSeen = max(TimeGenerated),
+    Sample = max(strcat(Stamp, " ", Description))
+    by JobId, ErrorCode, SourceId
+| summarize Events = sum(Events), Identities = countif(SourceId != ""),
+    FirstSeen = min(FirstSeen), LastSeen = max(LastSeen), Sample = max(Sample)
+    by JobId, ErrorCode
+""")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What an error code means. `code` is the known one: connectors put their name in front.
+
+    `retried_automatically` and `retry_minutes` are null where no public source says.
+    """
+
+    code: str
+    category: Category
+    meaning: str
+    action: str
+    owner: Owner
+    retried_automatically: bool | None
+    retry_minutes: int | None
+    docs: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One error code: how often it came, for how many distinct objects, and what to do.
+
+    `share` is of all failures in the answer. `sample_description` is the newest event's.
+    """
+
+    error_code: str
+    events: int
+    identities: int
+    share: float
+    first_seen: datetime
+    last_seen: datetime
+    sample_description: str
+    knowledge: Knowledge | None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    error_code: str
+    events: int
+    identities: int
+    first_seen: datetime
+    last_seen: datetime
+    sample: str
+
+
+class Failures(Insight[NoOptions, Failure]):
+    name = "failures"
+    title = "Failures by error code"
+    default_window = timedelta(hours=24)
+    columns = ("Result", "ErrorCode", "Description", "Source")
+    row = Failure
+    options = NoOptions
+
+    def queries(
+        self, question: Question, options: NoOptions, schema: TableSchema
+    ) -> Sequence[Query]:
+        kql = _FAILURES.fill(events=events(question, schema, self.columns))
+        return [Query(kql, span(question), partial(by_job, row=_counted))]
+
+    def answer(
+        self, context: Context, options: NoOptions, *counted: Any
+    ) -> Sequence[tuple[Job, Failure]]:
+        failures: Mapping[str, list[_Counted]] = counted[0]
+        found = [(job, row) for job in context.jobs() for row in failures.get(job.job_id, ())]
+        found.sort(key=lambda item: (-item[1].events, item[0].job_id, item[1].error_code))
+        total = sum(row.events for _, row in found)
+        return [(job, _failure(row, total)) for job, row in found]
+
+
+def _counted(record: dict[str, Any]) -> _Counted:
+    return _Counted(
+        error_code=record["ErrorCode"],
+        events=record["Events"],
+        identities=record["Identities"],
+        first_seen=record["FirstSeen"],
+        last_seen=record["LastSeen"],
+        sample=record["Sample"].partition(" ")[2],
+    )
+
+
+def _failure(row: _Counted, total: int) -> Failure:
+    return Failure(
+        error_code=row.error_code,
+        events=row.events,
+        identities=row.identities,
+        share=row.events / total,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        sample_description=row.sample,
+        knowledge=knowledge(row.error_code),
+    )
+
+
+def knowledge(error_code: str) -> Knowledge | None:
+    """What is known of an error code, `None` for an unknown one."""
+    found = error_knowledge(error_code)
+    if found is None:
+        return None
+    return Knowledge(
+        code=found.code,
+        category=found.category,
+        meaning=found.meaning,
+        action=found.action,
+        owner=found.owner,
+        retried_automatically=found.retried_automatically,
+        retry_minutes=found.retry_minutes,
+        docs=found.docs,
+    )
