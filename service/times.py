@@ -41,15 +41,14 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """ISO 8601, in days, hours, minutes and seconds: `P1D`, `PT1H`, `PT0S`."""
+    """ISO 8601 as RFC 3339 (appendix A) narrows it: `P1D`, `PT1H`, `PT1H0M5S`, `PT0S`."""
     seconds = int(duration.total_seconds())
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     days, rest = divmod(seconds, 86_400)
-    clock = "".join(
-        f"{amount}{unit}"
-        for amount, unit in ((rest // 3600, "H"), (rest % 3600 // 60, "M"), (rest % 60, "S"))
-        if amount
-    )
+    hours, minutes, seconds = rest // 3600, rest % 3600 // 60, rest % 60
+    clock = f"{hours}H" if hours else ""
+    clock += f"{minutes}M" if minutes or (hours and seconds) else ""
+    clock += f"{seconds}S" if seconds else ""
     text = (f"{days}D" if days else "") + (f"T{clock}" if clock else "")
     return f"{sign}P{text or 'T0S'}"
 

@@ -1,0 +1,226 @@
+"""What a caller may ask with: typed query parameters, and the question they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+
+from service.api.negotiation import Format
+from service.api.problems import invalid
+from service.insights.insight import NoOptions
+from service.insights.question import Action, Filters, Result
+from service.insights.spikes import Dimension, SpikeOptions
+from service.times import BINS, Bin, Window, format_duration, parse_duration, parse_instant
+
+MAX_BINS = 2000
+
+_DURATION = (
+    "^([1-9][0-9]{0,5}[mhd]|P[0-9]{1,5}[WD]"
+    "|P([0-9]{1,5}D)?T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,7}M)?([0-9]{1,8}S)?)$"
+)
+"""What `parse_duration` takes, but for lengths of zero."""
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+"""Beyond them lie no logs, only dates that can't be computed with."""
+
+
+def _parsed(parse: Callable[[str], Any]) -> BeforeValidator:
+    def validate(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        try:
+            return parse(given)
+        except OverflowError:
+            raise ValueError("expected something less extreme") from None
+
+    return BeforeValidator(validate)
+
+
+Duration = Annotated[
+    timedelta | None,
+    _parsed(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["24h", "7d", "PT1H"]}),
+]
+Instant = Annotated[
+    datetime | None,
+    _parsed(parse_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+# Together they stay below the 64 KiB that an address may have.
+Text = Annotated[str, Field(max_length=256)]
+Texts = Annotated[list[Text], Field(max_length=200)]
+Lower = _parsed(str.lower)
+
+
+class Parameters(BaseModel):
+    """What every insight takes, once per name unless it is a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    window: Duration = None
+    """How far back to count from now, such as 24h, 7d, 30m or PT1H. Not together with `from`."""
+
+    from_: Annotated[Instant, Field(alias="from")] = None
+    """The first moment to count, RFC 3339 with its zone; rounded down to the bin."""
+
+    to: Instant = None
+    """The moment up to which, and without which, to count; rounded up to the bin. Default: now."""
+
+    bin: Annotated[
+        Literal["5m", "15m", "1h", "6h", "1d", "7d"] | None,
+        WithJsonSchema({"type": "string", "enum": list(BINS)}),
+    ] = None
+    """The width that time is cut into, in UTC. Default: 5m up to 6 h, 1h up to 3 d, else 1d."""
+
+    app: Texts = []
+    """Only jobs of this application, by its name. Repeatable."""
+
+    action: list[Annotated[Action, Lower]] = []
+    """Only events with this action. Repeatable."""
+
+    result: list[Annotated[Result, Lower]] = []
+    """Only events with this result. Repeatable."""
+
+    error_code: Texts = []
+    """Only events with this error code. Repeatable."""
+
+    identity_type: Texts = []
+    """Only events whose source object is of this type, such as User or Group. Repeatable."""
+
+    operation: Texts = []
+    """Only events whose last step has this name. Repeatable."""
+
+    format: Format | None = None
+    """The representation, where `Accept` can't say it; svg is a chart."""
+
+    def options(self) -> Any:
+        """What the insight takes beyond the common parameters."""
+        return NoOptions()
+
+    def filters(self) -> Filters:
+        return Filters(
+            jobs=_folded(getattr(self, "job_id", [])),
+            apps=_folded(self.app),
+            actions=frozenset(self.action),
+            results=frozenset(self.result),
+            error_codes=_folded(self.error_code),
+            identity_types=_folded(self.identity_type),
+            operations=_folded(self.operation),
+        )
+
+
+class ListParameters(Parameters):
+    """What an insight takes beside whose answer is a list that can grow."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """How many rows a page has at most."""
+
+    cursor: Annotated[
+        str | None, Field(max_length=1024), WithJsonSchema({"type": "string", "maxLength": 1024})
+    ] = None
+    """Where the next page begins, from `next` of the page before."""
+
+
+class SpikeParameters(ListParameters):
+    """What the spikes insight takes beside."""
+
+    of: Dimension = "operation"
+    """What the series are made over: the last step's name, the action or the result."""
+
+    sensitivity: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 3.0
+    """The score from which a point counts as a spike; lower finds more."""
+
+    min_events: Annotated[int, Field(ge=0, le=1_000_000_000)] = 5
+    """How many events more than expected a spike must have, a drop less: against noise."""
+
+    only: Annotated[
+        Literal["spikes"] | None, WithJsonSchema({"type": "string", "enum": ["spikes"]})
+    ] = None
+    """`spikes` leaves out series without one."""
+
+    def options(self) -> SpikeOptions:
+        return SpikeOptions(self.of, self.sensitivity, self.min_events, self.only)
+
+
+def offering(model: type[Parameters], formats: Sequence[Format]) -> type[Parameters]:
+    """The same parameters with these formats only."""
+    schema = WithJsonSchema({"type": "string", "enum": list(formats)})
+    description = Field(description=model.model_fields["format"].description)
+    chosen = Annotated[Literal[*formats] | None, schema, description]  # type: ignore[valid-type]
+    return create_model(model.__name__, __base__=model, format=(chosen, None))
+
+
+def for_fleet(model: type[Parameters]) -> type[Parameters]:
+    """The same parameters and `job_id`, which only routes without a job in their path take."""
+    job_id = Annotated[Texts, Field(description="Only this job, by its ID. Repeatable.")]
+    return create_model(f"Fleet{model.__name__}", __base__=model, job_id=(job_id, []))
+
+
+@dataclass(frozen=True)
+class ResolvedWindow:
+    """A window, and how long the same request will mean the same window; `None`: for ever."""
+
+    window: Window
+    steady_for: timedelta | None
+
+
+def resolve_window(
+    parameters: Parameters, default: timedelta, now: datetime, max_window: timedelta
+) -> ResolvedWindow:
+    """The window in whole bins; raises the problem that names the parameter to change."""
+    start, end = _ends(parameters, default, now, max_window)
+    width = _bin(parameters.bin, end - start)
+    window = Window(width.floor(start), width.ceil(end), width)
+    if window.bins > MAX_BINS:
+        raise invalid(
+            "bin",
+            f"expected a wider one: {width.name} makes {window.bins:,} bins of this window, "
+            f"and {MAX_BINS:,} is the most",
+        )
+    moving = [] if parameters.to else [end]
+    moving += [] if parameters.from_ else [start]
+    steady_for = min((width.ceil(instant) - instant for instant in moving), default=None)
+    return ResolvedWindow(window, steady_for)
+
+
+def _ends(
+    parameters: Parameters, default: timedelta, now: datetime, max_window: timedelta
+) -> tuple[datetime, datetime]:
+    if parameters.from_ is None:
+        if parameters.to is not None:
+            raise invalid("to", "expected `from` beside it, or `window` instead")
+        length = parameters.window or min(default, max_window)
+        _refuse_longer("window", length, max_window)
+        return now - length, now
+    if parameters.window is not None:
+        raise invalid("window", "expected either `window` or `from` and `to`, not both")
+    start, end = parameters.from_, parameters.to or now
+    for name, instant in (("from", start), ("to", end)):
+        if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+            raise invalid(name, f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
+    if start >= end:
+        given = "`to`" if parameters.to else "now"
+        raise invalid("from", f"expected a time before {given}")
+    _refuse_longer("from", end - start, max_window)
+    return start, end
+
+
+def _refuse_longer(name: str, length: timedelta, max_window: timedelta) -> None:
+    if length > max_window:
+        raise invalid(name, f"expected a window of at most {format_duration(max_window)}")
+
+
+def _bin(name: str | None, length: timedelta) -> Bin:
+    if name:
+        return BINS[name]
+    if length <= timedelta(hours=6):
+        return BINS["5m"]
+    return BINS["1h"] if length <= timedelta(days=3) else BINS["1d"]
+
+
+def _folded(values: list[str]) -> frozenset[str]:
+    return frozenset(value.lower() for value in values)

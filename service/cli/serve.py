@@ -1,0 +1,167 @@
+"""Serve answers over HTTP: from demo data, your own logs, or a store made with import."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from service.app import create_app
+from service.cli.command import CommandError, UsageError
+from service.cli.import_records import TerminalReporter
+from service.records.demo import demo_records
+from service.records.importing import add_lines, import_paths
+from service.records.problems import MissingPathError
+from service.records.store import Store, StoreError, open_for_reading
+from service.settings import Settings, SettingsError, load_settings
+from service.times import BINS, utc_now
+from service.workspace.embedded import EmbeddedWorkspace
+
+_SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread gives way: results become Python objects in threads, and the event
+loop must not wait long for its turn."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Declares where from and where to; everything else is a setting."""
+    parser.add_argument(
+        "--logs",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="files, folders or patterns of exported logs to serve",
+    )
+    parser.add_argument("--store", metavar="FILE", type=Path, help="a store made with import")
+    parser.add_argument("--host", help="the IP address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", help="the port to listen on, 0 for any (default 8080)")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings as YAML")
+
+
+def run(arguments: Namespace) -> None:
+    """Serves until it is told to stop."""
+    options = {
+        name: value
+        for name in ("logs", "store", "host", "port")
+        if (value := getattr(arguments, name)) is not None
+    }
+    try:
+        settings = load_settings(os.environ, arguments.config, options)
+    except SettingsError as error:
+        raise UsageError(str(error)) from None
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    with stopping_cleanly(), listening(settings) as sock, opened_store(settings) as store:
+        try:
+            connection = open_for_reading(
+                store,
+                memory_limit=f"{settings.embedded_memory}B",
+                threads=settings.embedded_threads,
+            )
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        app = create_app(settings, EmbeddedWorkspace(connection))
+        _serve(app, settings, sock)
+
+
+@contextmanager
+def stopping_cleanly() -> Iterator[None]:
+    """SIGTERM ends the program with exit code 0, and with it everything made for the occasion."""
+
+    def stop(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """The socket to serve on, taken before any work is done for it."""
+    address = settings.host
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, settings.port))
+        except OSError as error:
+            other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+            raise CommandError(
+                f"Port {settings.port} of {address} can't be taken: {error.strerror}; "
+                f"choose another with {other}."
+            ) from error
+        yield sock
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Path]:
+    """The store to serve; one made for the occasion goes when the service ends."""
+    if settings.store:
+        yield settings.store
+        return
+    with tempfile.TemporaryDirectory(prefix="provisioning-insights-") as folder:
+        store = Path(folder, "events.duckdb")
+        try:
+            if settings.logs:
+                _import(settings, store)
+            else:
+                _demonstrate(store)
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        yield store
+
+
+def _import(settings: Settings, store: Path) -> None:
+    with TerminalReporter(sys.stderr, None) as reporter:
+        try:
+            summary = import_paths(settings.logs, store, reporter=reporter, clock=utc_now)
+        except MissingPathError as error:
+            raise UsageError(str(error)) from error
+    if not summary.added:
+        raise CommandError("No provisioning event could be read; nothing to serve.")
+    sys.stderr.write(f"Serving {summary.added:,} events of {summary.jobs:,} jobs.\n")
+
+
+def _demonstrate(store: Path) -> None:
+    end: datetime = BINS["5m"].floor(utc_now())
+    sys.stderr.write("Serving a made-up tenant; use --logs to serve your own export.\n")
+    with Store.create_or_open(store, utc_now) as writing:
+        add_lines(demo_records(end=end), writing)
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves, since the port may have been anybody's."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        for sock in sockets or []:
+            host, port = sock.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            sys.stdout.write(f"Serving on http://{shown}:{port}\n")
+            sys.stdout.flush()
+
+
+def _serve(app: Any, settings: Settings, sock: socket.socket) -> None:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.shutdown_grace.total_seconds()),
+    )
+    server = _Server(config)
+    server.run(sockets=[sock])
+    if not server.started:
+        raise CommandError("The service could not be started; the log above says why.")

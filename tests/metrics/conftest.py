@@ -1,0 +1,3 @@
+from tests.api.fixtures import pytest_collection_modifyitems, service, shared, store
+
+__all__ = ["pytest_collection_modifyitems", "service", "shared", "store"]

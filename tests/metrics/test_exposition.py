@@ -1,0 +1,141 @@
+"""What a scrape gets."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from service.workspace.errors import WorkspaceUnavailable
+from tests.api.service import Service
+from tests.api.world import GARDEN, HOSTILE_APP, ODD
+from tests.metrics.scraping import OPENMETRICS, scrape, scrape_openmetrics
+
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;q=0.6,application/openmetrics-text;version=0.0.1"
+    ";q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/html", False),
+        ("text/plain;version=0.0.4", False),
+        ("application/openmetrics-text;q=0, */*", False),
+        (OPENMETRICS, True),
+        (PROMETHEUS, True),
+    ],
+)
+async def test_format_follows_accept(shared: Service, accept: str, openmetrics: bool) -> None:
+    answer = await shared.get("/metrics", headers={"accept": accept} if accept else {})
+    kind = answer.headers["content-type"]
+    assert kind.startswith(OPENMETRICS if openmetrics else "text/plain; version=0.0.4")
+    assert "Accept" in answer.headers["vary"]
+    assert answer.text.count("# EOF") == (1 if openmetrics else 0)
+    assert answer.text.endswith("# EOF\n") == openmetrics
+
+
+async def test_both_formats_say_the_same(shared: Service) -> None:
+    plain, open_ = await scrape(shared), await scrape_openmetrics(shared)
+    for name in ("job_info", "window_events", "window_failures", "last_event_timestamp_seconds"):
+        assert (
+            plain.of(f"entra_provisioning_{name}") == open_.of(f"entra_provisioning_{name}") != {}
+        )
+
+
+async def test_hostile_names_come_out_as_they_are(shared: Service) -> None:
+    for found in (await scrape(shared), await scrape_openmetrics(shared)):
+        (labels,) = [
+            dict(has)
+            for name, has in found.values
+            if name == "entra_provisioning_job_info" and ("job_id", ODD) in has
+        ]
+        assert labels["app_name"] == HOSTILE_APP
+
+
+async def test_counts_are_the_apis(shared: Service) -> None:
+    found = await scrape(shared)
+    window = "from=2026-11-21T13:00:00Z&to=2026-11-22T13:00:00Z&bin=5m"
+    for job in (await shared.json(f"/jobs?{window}"))["data"]:
+        of_job = {"job_id": job["job_id"], "window": "24h"}
+        events = found.of("entra_provisioning_window_events", **of_job)
+        assert sum(events.values()) == job["events"]
+        assert sum(n for (_, result), n in events.items() if result == "failure") == job["failures"]
+        failures = found.of("entra_provisioning_window_failures", **of_job)
+        assert sum(failures.values()) == job["failures"]
+
+
+async def test_rare_error_codes_fold_into_other(shared: Service) -> None:
+    found = await scrape(shared)
+    failures = found.of("entra_provisioning_window_failures", job_id=GARDEN, window="24h")
+    assert len(failures) == 11
+    assert failures["DuplicateTargetEntries",] == 4
+    assert failures["other",] == 21 - 4 - 2 - 8
+
+
+async def test_windows_are_named_and_end_with_whole_five_minutes(shared: Service) -> None:
+    found = await scrape(shared)
+    hour = found.of("entra_provisioning_window_events", job_id=GARDEN, window="1h")
+    # 12:00 to 13:00, while the event of 13:02 waits for its five minutes to be over.
+    assert hour == {("create", "success"): 1, ("update", "success"): 1, ("create", "failure"): 1}
+
+
+async def test_nobodys_id_is_in_a_label(shared: Service) -> None:
+    text = (await shared.get("/metrics")).text
+    assert not re.search(r"user-\d|person|Person|shared|member-|group-1", text)
+
+
+async def test_scrape_causes_no_query(service: Service) -> None:
+    for _ in range(3):
+        await scrape(service)
+        service.clock.advance(days=1)
+    assert service.workspace.queries == []
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "route"),
+    [
+        (f"/jobs/{GARDEN}/failures", 200, "/jobs/{job_id}/failures"),
+        ("/jobs/nobody", 404, "/jobs/{job_id}"),
+        ("/failures?bin=2h", 400, "/failures"),
+        ("/nowhere/at/all", 404, "unknown"),
+        ("/insights/nothing/kql", 404, "/insights/{name}/kql"),
+        ("/problems/nothing", 404, "/problems/{code}"),
+    ],
+)
+async def test_route_is_the_template(service: Service, url: str, status: int, route: str) -> None:
+    for _ in range(2):  # the second from the kept body, where one is kept
+        await service.get(url, status)
+    found = await scrape(service)
+    counted = found.of("insights_http_requests_total", route=route)
+    assert counted == {("GET", str(status)): 2}
+    assert found.of("insights_http_request_duration_seconds_count", route=route) == {(): 2}
+
+
+async def test_method_not_allowed_has_its_route_too(service: Service) -> None:
+    await service.client.post(f"/jobs/{GARDEN}/failures")
+    found = await scrape(service)
+    counted = found.of("insights_http_requests_total", method="POST")
+    assert counted == {("/jobs/{job_id}/failures", "405"): 1}
+
+
+async def test_queries_and_caches_are_counted(service: Service) -> None:
+    await service.get("/failures?window=10d")
+    await service.get("/failures?window=10d")
+    await service.get("/failures?window=10d&limit=1")
+    service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+    await service.get("/failures?window=11d", 503)
+    found = await scrape(service)
+    queries = found.of("insights_workspace_queries_total", insight="failures")
+    assert queries == {("success",): 1, ("WorkspaceUnavailable",): 1}
+    assert found.of("insights_workspace_query_duration_seconds_count", insight="failures") == {
+        (): 2
+    }
+    assert found.of("insights_workspace_rows_total", insight="failures")[()] > 0
+    assert found.of("insights_cache_requests_total", cache="bodies") == {("hit",): 1, ("miss",): 2}
+    answers = found.of("insights_cache_requests_total", cache="answers")
+    assert answers["hit",] >= 2
+    assert answers["miss",] >= 3
