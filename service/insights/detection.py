@@ -5,52 +5,58 @@ spread of 1 whatever the level (F. J. Anscombe, Biometrika 35, 1948). Every bin 
 the *other* bins, so that a spike does not hide itself:
 
 1. *Season*: the median of the other bins of its slot. Slots are hours of the day or of the week,
-   days of the week, workdays and weekends, or none at all, with or without steady growth: each
-   series takes what predicts it best.
-2. *Drift*: the median of how far the bins around it are off their season, so that slow changes
-   and steps are followed. Usual is what lies between the season alone and the season with drift.
-3. *Spread*: chance, and the variation that the other bins show, in their middle or towards the
-   side of the deviation, whichever is wider. It is never below chance.
+   days of the week, workdays and weekends, or none at all, with or without steady growth: the
+   mean of these predictions, each weighed by how well it does for the whole series.
+2. *Drift*: how far the bins around it are off their season, so that slow changes and steps are
+   followed, as far as that predicts better. Usual is what lies between season and drift.
+3. *Spread*: chance, and the variation that the other bins show. It is never below chance.
 
-What lies far off is left out in a second round of 1 and 2, so that a holiday does not make the
-days after it look busy. `docs/spikes.md` has a worked example and what was measured.
+What lies far off, and stretches nearly without events, are left out in a second round of 1 and 2,
+so that a holiday does not make the days after it look busy. `docs/spikes.md` has a worked example
+and what was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from service.insights.seasons import (
+    MIN_HISTORY,
+    NOTHING,
+    Bools,
+    Floats,
+    Ints,
+    Rhythm,
+    blend,
+    drift_of,
+    quantile_of_others,
+    rhythm_of,
+    season_of,
+)
 
-MIN_HISTORY = 7
-"""Other finished bins that a bin needs to be judged at all."""
+_MIN_BATCHES = 3
 
-_MIN_SLOT = 3
-_NEIGHBOURS = 14
+_FALLEN, _RISEN = 2.8, 4.5
+"""Spreads from which a bin says nothing about what is usual. Drops are told from noise less well,
+and left in they do more harm."""
 
-_SIMPLER = 0.88
-"""A finer season must cut the loss to this share of the simpler one's, or chance would pick it."""
-
-_OUTLYING = 3.5
-"""Spreads from which a bin says nothing about what is usual."""
+_RESTING = 0.5
+"""A stretch this far below its season, on Anscombe's scale (a quarter, in events), is a rest."""
 
 _LEAST_VARIATION = 0.08
 """Share by which any level varies without news: steadier histories are short, not steady."""
 
-_WIDER = 1.6
-"""Measured variation, squared, is taken so much larger: bins are few, and real ones long-tailed."""
+_WIDER, _WIDER_FOR_FEW = 1.5, 6.0
+"""Measured variation, squared, is taken so much larger, and by the second number divided by the
+bins it is measured on: few bins say little of it, and real counts have long tails."""
 
 _CELLS = 4_000_000
 """Numbers sorted at once: about 32 MB."""
-
-_WEEK, _DAY = timedelta(days=7), timedelta(days=1)
 
 
 def _anscombe(counts: Floats) -> Floats:
@@ -61,8 +67,8 @@ def _count(y: Floats) -> Floats:
     return np.maximum(np.square(y / 2.0) - 0.375, 0.0)
 
 
-_NONE, _HALF, _FEW = (float(y) for y in _anscombe(np.array([0.0, 0.5, 4.0])))
-"""No event, half a one, and the batch that is not news where nothing else is known."""
+_HALF, _FEW = (float(y) for y in _anscombe(np.array([0.5, 2.0])))
+"""Half an event, and the batch that is not news where nothing else is known."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,8 @@ def detect(
     if unfinished:
         history[:, -1:] = False
     if bins > MIN_HISTORY:
-        rhythm = _rhythm(starts)
-        step = max(1, _CELLS // (bins * _NEIGHBOURS))
+        rhythm = rhythm_of(starts)
+        step = max(1, _CELLS // (bins * rhythm.neighbours))
         for first in range(0, series, step):
             part = slice(first, first + step)
             y = _anscombe(counts[part].astype(np.float64))
@@ -148,41 +154,6 @@ def detect(
 
 
 @dataclass(frozen=True)
-class _Rhythm:
-    """Ways to put the bins into slots, simplest first, and the bins until a rhythm repeats."""
-
-    divisions: list[Ints]
-    period: int
-
-
-def _rhythm(starts: Sequence[datetime]) -> _Rhythm:
-    width = starts[1] - starts[0]
-    span = width * len(starts)
-    repeats = [period // width for period in (_WEEK, _DAY) if width < period <= span / 2]
-    return _Rhythm(list(_divisions(starts, width)), repeats[0] if repeats else 1)
-
-
-def _divisions(starts: Sequence[datetime], width: timedelta) -> Iterator[Ints]:
-    """Each bin's slot; every slot has a few bins to compare."""
-    hour = np.array([start.hour for start in starts])
-    weekday = np.array([start.weekday() for start in starts])
-    weekend = (weekday >= 5).astype(np.int64)
-    ways = [np.zeros(len(starts), np.int64)]
-    if width < _WEEK:
-        ways.append(weekend)
-    if width == _DAY:
-        ways.append(weekday)
-    if width < _DAY:
-        # A week has too few weekend days to compare hour by hour, so three hours stand together.
-        hours = 1 if width * len(starts) >= 2 * _WEEK else 3
-        ways += [hour, weekend * 24 + hour // hours, weekday * 24 + hour]
-    for way in ways:
-        _, slots = np.unique(way, return_inverse=True)
-        if np.bincount(slots).min() >= _MIN_SLOT:
-            yield slots
-
-
-@dataclass(frozen=True)
 class _Usual:
     """What the other bins say of each bin, on Anscombe's scale: a range, and a spread each way."""
 
@@ -192,31 +163,38 @@ class _Usual:
     above: Floats
 
 
-def _usual(y: Floats, history: Bools, rhythm: _Rhythm) -> _Usual:
-    active = history & (y > _NONE)
-    low, high = _range(y, history, rhythm)
+def _usual(y: Floats, history: Bools, rhythm: Rhythm) -> _Usual:
+    active = history & (y > NOTHING)
+    season = season_of(y, history, rhythm)
+    drift = drift_of(y, season, history, rhythm)
+    low, high, _ = _range(y, season, drift, history)
     level, telling = _level(low, high, history, active)
-    plain = _variation(np.maximum(low - y, y - high), telling, level, 0.5, 0.6745)
-    limit = _OUTLYING * np.sqrt(1.0 + plain * level)
-    fallen, risen = low - y > limit, y - high > limit
+    spread = np.sqrt(1.0 + _rough_variation(np.maximum(low - y, y - high), telling, level) * level)
+    fallen, risen = low - y > _FALLEN * spread, y - high > _RISEN * spread
+    resting = drift < _RESTING
 
-    low, high = _range(y, history & ~fallen & ~risen, rhythm)
+    steady = history & ~fallen & ~risen & ~resting
+    told = season_of(y, steady, rhythm, by_weekday=True)
+    season = np.where(np.isnan(told), season, told)
+    # A rest is left out of the season but followed by the drift: a new, low level is one as well.
+    drift = drift_of(y, season, steady | (history & ~risen & resting), rhythm)
+    low, high, predicted = _range(y, season, drift, steady)
     level, telling = _level(low, high, history, active)
-    under, over = np.maximum(low - y, 0.0), np.maximum(y - high, 0.0)
-    plain = _variation(under + over, telling, level, 0.5, 0.6745)
-    below = np.fmax(plain, _variation(under, telling, level, 0.9, 1.2816))
-    above = np.fmax(plain, _variation(over, telling & ~fallen, level, 0.9, 1.2816))
-    above = np.where(high < _HALF, _batches(over, active), above * level)
-    return _Usual(low, high, np.sqrt(1.0 + below * level), np.sqrt(1.0 + above))
+    # A prediction from few bins is itself uncertain.
+    few = 1.0 + 1.0 / np.maximum(telling.sum(axis=1, keepdims=True) - telling, 1)
+    spread = few * (1.0 + _variation(y - predicted, telling & steady, level) * level)
+    batches = 1.0 + _batches(np.maximum(y - high, 0.0), active)
+    above = np.where(high < _HALF, batches, spread)
+    return _Usual(low, high, np.sqrt(spread), np.sqrt(above))
 
 
-def _range(y: Floats, history: Bools, rhythm: _Rhythm) -> tuple[Floats, Floats]:
-    """The season, and the season with the drift around each bin: the lower, the higher."""
-    season = _season(y, history, rhythm)
-    drift = _around(y / season, history)
-    low = np.maximum(season * np.minimum(drift, 1.0), _NONE)
-    high = np.maximum(season * np.maximum(drift, 1.0), _NONE)
-    return low, high
+def _range(
+    y: Floats, season: Floats, drift: Floats, history: Bools
+) -> tuple[Floats, Floats, Floats]:
+    """From the season to the prediction with as much of the drift as helps; and the latter."""
+    season = np.maximum(season, NOTHING)
+    predicted = np.maximum(blend(y, history, [season, season * drift], [0, 0]), NOTHING)
+    return np.minimum(season, predicted), np.maximum(season, predicted), predicted
 
 
 def _level(low: Floats, high: Floats, history: Bools, active: Bools) -> tuple[Floats, Bools]:
@@ -228,93 +206,30 @@ def _level(low: Floats, high: Floats, history: Bools, active: Bools) -> tuple[Fl
     return level, active | (history & (level > 1.0))
 
 
-def _variation(
-    deviation: Floats, usable: Bools, level: Floats, quantile: float, normal: float
-) -> Floats:
-    """Variation beyond chance, as a squared share of the level, by a quantile of deviations.
+def _rough_variation(deviation: Floats, usable: Bools, level: Floats) -> Floats:
+    """Variation beyond chance, as a squared share of the level, by the middle deviation alone."""
+    # Half of all deviations with a spread of 1 lie within 0.6745.
+    excess = (np.square(np.maximum(deviation, 0.0) / 0.6745) - 1.0) / level
+    return np.fmax(quantile_of_others(excess, usable, 0.5) * 1.6, _LEAST_VARIATION**2)
 
-    `normal` is where that quantile lies for deviations with a spread of 1.
-    """
-    excess = (np.square(np.maximum(deviation, 0.0) / normal) - 1.0) / level
-    return np.fmax(_others(excess, usable, quantile) * _WIDER, _LEAST_VARIATION**2)
+
+def _variation(deviation: Floats, usable: Bools, level: Floats) -> Floats:
+    """Variation beyond chance, as a squared share of the level, by the other bins together."""
+    excess = np.where(usable, np.square(deviation) - 1.0, 0.0)
+    level = np.where(usable, level, 0.0)
+    share = (excess.sum(axis=1, keepdims=True) - excess) / np.maximum(
+        level.sum(axis=1, keepdims=True) - level, 1.0
+    )
+    wider = _WIDER + _WIDER_FOR_FEW / np.maximum(usable.sum(axis=1, keepdims=True), 1)
+    return np.asarray(np.fmax(share * wider, _LEAST_VARIATION**2))
 
 
 def _batches(over: Floats, active: Bools) -> Floats:
     """Squared spread where a bin is usually empty: wide enough for the batches of other bins.
 
-    Deviations of such a series are nearly all nothing or a batch, and no quantile tells both.
+    Deviations of such a series are nearly all nothing or a batch, and no variation tells both.
     """
-    few = active.sum(axis=1, keepdims=True) - active < _MIN_SLOT
-    usual, large = _others(over, active, 0.5), _others(over, active, 0.9)
-    usual = np.where(few, np.fmax(usual, _FEW - _NONE), usual)
+    few = active.sum(axis=1, keepdims=True) - active < _MIN_BATCHES
+    usual, large = quantile_of_others(over, active, 0.5), quantile_of_others(over, active, 0.9)
+    usual = np.where(few, np.fmax(usual, _FEW - NOTHING), usual)
     return np.square(np.fmax(usual / 1.9, large / 3.0))
-
-
-def _season(y: Floats, history: Bools, rhythm: _Rhythm) -> Floats:
-    """Each bin as the others of its slot predict it, in the division that predicts best."""
-    best = np.full((len(y), 1), np.inf)
-    season = np.full_like(y, np.nan)
-    for growth in (np.ones_like(y), _growth(y, history, rhythm.period)):
-        level = y / growth
-        for slots in rhythm.divisions:
-            candidate = np.empty_like(y)
-            for slot in range(slots.max() + 1):
-                columns = slots == slot
-                candidate[:, columns] = _others(level[:, columns], history[:, columns], 0.5)
-            candidate *= growth
-            # The Cauchy loss: a spike costs every division about the same, and little.
-            loss = np.log1p(np.square(y - candidate))
-            total = np.sum(loss, axis=1, keepdims=True, where=history)
-            better = total < best * _SIMPLER
-            best = np.where(better, total, best)
-            season = np.where(better, candidate, season)
-    return season
-
-
-def _growth(y: Floats, history: Bools, period: int) -> Floats:
-    """The factor by which each bin stands above the middle of the window, were growth steady."""
-    bins = y.shape[1]
-    lag = max(1, bins // 2 // period * period)
-    some = (y[:, lag:] > _NONE) | (y[:, :-lag] > _NONE)
-    both = history[:, lag:] & history[:, :-lag] & some
-    ratio = _median(y[:, lag:] / y[:, :-lag], both)
-    steady = np.where(both.sum(axis=1) >= MIN_HISTORY, ratio, 1.0)
-    return np.asarray(steady[:, None] ** ((np.arange(bins) - (bins - 1) / 2.0) / lag))
-
-
-def _around(values: Floats, usable: Bools) -> Floats:
-    """For each bin, the median of the usable values nearest in time without its own, else 1."""
-    bins = values.shape[1]
-    reach = min(_NEIGHBOURS, bins - 1)
-    first = np.clip(np.arange(bins) - reach // 2, 0, bins - 1 - reach)
-    window = first[:, None] + np.arange(reach + 1)
-    window = window[window != np.arange(bins)[:, None]].reshape(bins, reach)
-    usable = usable & ~np.isnan(values)
-    drift = _median(values[:, window], usable[:, window])
-    return np.where(np.isnan(drift), 1.0, drift)
-
-
-def _median(values: Floats, usable: Bools) -> Floats:
-    """The median of the usable values along the last axis; NaN without any."""
-    ordered = np.sort(np.where(usable, values, np.inf), axis=-1)
-    found = usable.sum(axis=-1, keepdims=True)
-    low, high = np.maximum(found - 1, 0) // 2, np.minimum(found // 2, values.shape[-1] - 1)
-    middle = np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)
-    return np.where(found > 0, middle / 2.0, np.nan)[..., 0]
-
-
-def _others(values: Floats, usable: Bools, quantile: float) -> Floats:
-    """For each value, the quantile of the other usable values of its row; NaN without any."""
-    last = values.shape[1] - 1
-    order = np.argsort(np.where(usable, values, np.inf), axis=1, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=1)
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(last + 1)[None, :], axis=1)
-    others = usable.sum(axis=1, keepdims=True) - usable
-    position = np.maximum(others - 1, 0) * quantile
-    low, high = np.floor(position).astype(np.int64), np.ceil(position).astype(np.int64)
-    below, above = (
-        np.take_along_axis(ordered, np.minimum(place + (place >= rank), last), axis=1)
-        for place in (low, high)
-    )
-    return np.where(others > 0, below + (above - below) * (position - low), np.nan)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.insights.detection import MIN_HISTORY, Detection, detect
+from service.insights.detection import Detection, detect
+from service.insights.seasons import MIN_HISTORY
 
 Counts = npt.NDArray[np.int64]
 
@@ -131,6 +132,24 @@ def test_hours_follow_the_day_and_the_weekend() -> None:
     busy = poisson(rate, (1, len(rate)))
     busy[0, 24 * 9 + 2] = 40
     assert hours(busy).direction[0, 24 * 9 + 2] == 1
+
+
+def test_a_weekend_without_events_does_not_make_the_other_one_a_spike() -> None:
+    hour = np.arange(24 * 14)
+    rate = np.where(hour // 24 % 7 < 5, 60, 20)
+    rate[24 * 5 : 24 * 7] = 0
+    assert (hours(poisson(rate, (20, len(rate)))).direction == 1).mean() < 0.003
+
+
+def test_a_quiet_weekday_does_not_hide_its_spike_by_hour() -> None:
+    hour = np.arange(24 * 14)
+    weight = np.array([1.0, 1.0, 1.0, 1.0, 0.3, 0.1, 0.1])[hour // 24 % 7]
+    rate = 200 * weight * (0.1 + np.exp(-((hour % 24 - 12) ** 2) / 18))
+    counts = poisson(rate, (20, len(rate)))
+    assert hours(counts).spike.mean() < 0.003
+    friday_noon = 24 * 4 + 12
+    counts[:, friday_noon] *= 2
+    assert (hours(counts).direction[:, friday_noon] == 1).all()
 
 
 def test_usual_batches_of_a_sparse_series_are_no_spikes_but_a_large_one_is() -> None:
@@ -292,6 +311,6 @@ def test_the_worked_example_of_the_documentation() -> None:
     counts = np.concatenate([np.array(week) for week in weeks])
     found = days(counts)
     assert found.direction[0].nonzero()[0].tolist() == [24]
-    assert found.expected[0, 24].round(1) == 97.4
-    assert found.upper[0, 24].round(1) == 139.6
-    assert found.score[0, 24].round(2) == 8.26
+    assert found.expected[0, 24].round(1) == 97.6
+    assert found.upper[0, 24].round(1) == 140.1
+    assert found.score[0, 24].round(2) == 8.13
