@@ -14,9 +14,13 @@ from service.insights.insight import Context, Insight, NoOptions, Query, by_job,
 from service.insights.knowledge.lookup import error_knowledge
 from service.insights.knowledge.tables import Category, Owner
 from service.insights.question import Question
-from service.kql.template import Template
+from service.kql.template import Template, pipe
 from service.table import TableSchema
 
+# The substring test comes first, because it is many times cheaper than taking JSON apart.
+_MAY_BE_FAILURES = Template(
+    'where ProvisioningStatusInfo contains "failure" or ResultType =~ "failure"'
+)
 # Counted per object first: a distinct count in one step is an estimate in Kusto.
 _FAILURES = Template("""
 {events:query}
@@ -86,7 +90,10 @@ class Failures(Insight[NoOptions, Failure]):
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
-        kql = _FAILURES.fill(events=events(question, schema, self.columns))
+        counted = events(question, schema, self.columns)
+        if schema.has("ProvisioningStatusInfo"):
+            counted = pipe(counted, _MAY_BE_FAILURES.fill())
+        kql = _FAILURES.fill(events=counted)
         return [Query(kql, span(question), partial(by_job, row=_counted))]
 
     def answer(
