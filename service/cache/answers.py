@@ -93,6 +93,7 @@ class AnswerCache(Generic[Value]):
         observe: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._policy = policy
+        self._ageing_for = policy.stale_for - policy.fresh_for
         self._now = now
         self._monotonic = monotonic
         self._rejections = rejections
@@ -108,19 +109,26 @@ class AnswerCache(Generic[Value]):
         )
 
     async def get(
-        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+        self,
+        key: Hashable,
+        compute: Callable[[], Awaitable[Computed[Value]]],
+        *,
+        fresh_for: float | None = None,
     ) -> Answer[Value]:
-        """The answer for this key, from memory if it is young enough, else computed."""
+        """The answer for this key, from memory if it is young enough, else computed.
+
+        `fresh_for` stands in for the policy's, for keys whose answers age otherwise.
+        """
         held = self._answers.get(key)
         age = self._monotonic() - held.value.made if held else 0.0
-        if held and age < self._policy.fresh_for:
+        if held and age < held.value.fresh_for:
             self._observe("hit")
             return held.value
         setback = self._setback(key)
-        if held and age < self._policy.stale_for:
+        if held and age < held.value.fresh_for + self._ageing_for:
             self._observe("stale")
             if not setback and key not in self._flights:
-                self._refresh(key, compute)
+                self._refresh(key, compute, fresh_for)
             return held.value
         if setback and isinstance(setback.error, self._rejections):
             self._observe("hit")
@@ -131,7 +139,7 @@ class AnswerCache(Generic[Value]):
             return replace(held.value, stale=str(setback.error))
         self._observe("joined" if key in self._flights else "miss")
         try:
-            return await self._flights.join(key, lambda: self._compute(key, compute))
+            return await self._flights.join(key, lambda: self._compute(key, compute, fresh_for))
         except self._failures as error:
             if held and age < self._policy.stale_if_error:
                 return replace(held.value, stale=str(error))
@@ -143,23 +151,34 @@ class AnswerCache(Generic[Value]):
         await asyncio.gather(*self._refreshes, return_exceptions=True)
         await self._flights.close()
 
-    def _refresh(self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]) -> None:
-        task = asyncio.create_task(self._refresh_quietly(key, compute))
+    def _refresh(
+        self,
+        key: Hashable,
+        compute: Callable[[], Awaitable[Computed[Value]]],
+        fresh_for: float | None,
+    ) -> None:
+        task = asyncio.create_task(self._refresh_quietly(key, compute, fresh_for))
         self._refreshes.add(task)
         task.add_done_callback(self._refreshes.discard)
 
     async def _refresh_quietly(
-        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+        self,
+        key: Hashable,
+        compute: Callable[[], Awaitable[Computed[Value]]],
+        fresh_for: float | None,
     ) -> None:
         try:
-            await self._flights.join(key, lambda: self._compute(key, compute))
+            await self._flights.join(key, lambda: self._compute(key, compute, fresh_for))
         except (*self._failures, *self._rejections) as error:
             # The next caller sees why the answer is old; nobody waits for this refresh.
             if held := self._answers.get(key):
                 self._answers[key] = replace(held, value=replace(held.value, stale=str(error)))
 
     async def _compute(
-        self, key: Hashable, compute: Callable[[], Awaitable[Computed[Value]]]
+        self,
+        key: Hashable,
+        compute: Callable[[], Awaitable[Computed[Value]]],
+        fresh_for: float | None,
     ) -> Answer[Value]:
         as_of, made = self._now(), self._monotonic()
         try:
@@ -167,7 +186,8 @@ class AnswerCache(Generic[Value]):
         except (*self._failures, *self._rejections) as error:
             self._set_back(key, error)
             raise
-        answer = Answer(computed.value, as_of, made, self._policy.fresh_for, computed.complete)
+        fresh = self._policy.fresh_for if fresh_for is None else fresh_for
+        answer = Answer(computed.value, as_of, made, fresh, computed.complete)
         if not computed.complete:
             self._set_back(key, None)
             return answer

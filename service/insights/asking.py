@@ -1,48 +1,40 @@
-"""Asks insights of a workspace, once for everybody.
+"""Asks insights, once for everybody.
 
-Every query counts for the whole fleet and is kept as an answer with its age; questions about one
-job, an application, or another order of the same counts are cut from it without asking again. The
-text of a query is its key: two questions that need the same table share it.
+Counts are cut from activity. What is not a count is a query for the whole fleet, kept as an answer
+with its age; questions about one job, an application, or another order of the same table are cut
+from it without asking again. The text of a query is its key: two questions that need the same
+table share it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 from service.cache.answers import Answer, AnswerCache, Computed
+from service.insights.activity.keeper import Activity, Standing
 from service.insights.columns import missing_columns
-from service.insights.directory import Directory, Job, directory_kql, read_directory
-from service.insights.insight import Context, Insight, Query
+from service.insights.directory import Directory, Job
+from service.insights.insight import Context, FromActivity, Insight, Query
+from service.insights.querying import Querying
 from service.insights.question import Question
-from service.insights.window_counts import window_counts_query
-from service.kql.template import Kql, Template, pipe
-from service.times import BINS
-from service.workspace.errors import WorkspaceError
-from service.workspace.protocol import Result, TimeSpan, Workspace
+from service.kql.template import Kql, pipe
+from service.workspace.errors import WorkspaceUnavailable
+from service.workspace.protocol import Result
 
 Row = TypeVar("Row")
 
-_THE_SLICE = Template(
-    "where JobId in~ {jobs:strings} // The service asks for all jobs at once and cuts this from it."
-)
-
 _BYTES_PER_VALUE = 80
-"""What one value of a row takes as Python objects: an estimate, to bound the cache."""
+_SAMPLE = 50
+"""What one value of a row takes as a Python object, and rows whose text is measured: an estimate,
+to bound the cache."""
 
 
 class JobNotFound(Exception):
     """No event in the retention mentions this job."""
-
-
-class QueryObserver(Protocol):
-    """Told of every query that the workspace was asked: for metrics and logs."""
-
-    def __call__(self, insight: str, outcome: str, elapsed: float, rows: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class Freshness:
 class Answered(Generic[Row]):
     """An insight's answer: rows with their jobs, in order, and its freshness."""
 
-    rows: Sequence[tuple[Job, Row]]
+    rows: Sequence[tuple[Job | None, Row]]
     freshness: Freshness
 
 
@@ -74,25 +66,25 @@ class Table:
     partial: str | None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One of the things an answer is made from, with its age."""
+
+    counted: Any
+    as_of: datetime
+    made: float
+    expires: float
+    stale: str | None
+    lacking: str | None
+
+
 class Asking:
     """The way from a question to its answer."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        cache: AnswerCache[Table],
-        *,
-        retention: timedelta,
-        deadline: timedelta,
-        now: Callable[[], datetime],
-        observe: QueryObserver,
-    ) -> None:
-        self._workspace = workspace
+    def __init__(self, querying: Querying, activity: Activity, cache: AnswerCache[Table]) -> None:
+        self._querying = querying
+        self._activity = activity
         self._cache = cache
-        self._retention = retention
-        self._deadline = deadline
-        self._now = now
-        self._observe = observe
 
     async def ask(
         self, insight: Insight[Any, Row], question: Question, options: Any
@@ -101,77 +93,88 @@ class Asking:
 
         Raises `JobNotFound`, and `WorkspaceError` where there is no answer, not even an old one.
         """
-        schema = await self._workspace.schema()
-        queries = insight.queries(question, options, schema)
-        known, *answers = await asyncio.gather(
-            self._directory(), *(self._table(insight.name, query) for query in queries)
-        )
-        directory: Directory = known.value.counted
+        schema = await self._querying.schema()
+        directory = await self.directory()
         if question.job_id is not None and question.job_id not in directory.jobs:
             raise JobNotFound(question.job_id)
+        sources = insight.queries(question, options, schema)
+        parts = await asyncio.gather(*(self._part(insight.name, source) for source in sources))
+        counted = [part.counted for part in parts]
         context = Context(question, directory)
-        counted = [answer.value.counted for answer in answers]
         rows = await asyncio.to_thread(insight.answer, context, options, *counted)
         lacking = missing_columns(question, schema, insight.reads(options))
-        return Answered(rows, _freshness([*answers, known], directory, lacking))
+        return Answered(rows, _freshness(parts, directory, lacking))
 
     async def directory(self) -> Directory:
-        """The jobs that the retention knows."""
-        known: Directory = (await self._directory()).value.counted
-        return known
-
-    async def window_counts(self) -> Answer[Table]:
-        """The `WindowCounts` of now, with their age."""
-        schema = await self._workspace.schema()
-        return await self._table("window-counts", window_counts_query(self._now(), schema))
+        """The jobs that the retention knows; raises why before the first look that worked."""
+        self._standing()
+        return await asyncio.to_thread(self._activity.directory)
 
     async def kql(self, insight: Insight[Any, Any], question: Question, options: Any) -> list[Kql]:
         """The queries as they would be sent, followed by the slice for the question's jobs."""
-        schema = await self._workspace.schema()
-        queries = insight.queries(question, options, schema)
+        schema = await self._querying.schema()
+        sources = insight.queries(question, options, schema)
         if question.job_id is None and not (question.filters.jobs or question.filters.apps):
-            return [query.kql for query in queries]
+            return [source.kql for source in sources]
         jobs = frozenset(job.job_id for job in (await self.directory()).chosen(question))
-        return [sliced(query.kql, jobs or question.filters.jobs) for query in queries]
+        return [sliced(source.kql, jobs, insight) for source in sources]
 
     async def portal_link(
         self, insight: Insight[Any, Any], question: Question, options: Any
     ) -> str | None:
         """A link that opens the insight's own query in the Azure portal, where there is one."""
-        schema = await self._workspace.schema()
-        query = insight.queries(question, options, schema)[0]
-        return self._workspace.portal_link(query.kql, query.span)
+        schema = await self._querying.schema()
+        source = insight.queries(question, options, schema)[0]
+        return self._querying.portal_link(source.kql, source.span)
 
-    async def _directory(self) -> Answer[Table]:
-        schema = await self._workspace.schema()
-        now, day = self._now(), BINS["1d"]
-        # Whole days keep the text, and with it the key, the same all day. A day more than today,
-        # because events of a clock that is ahead are events too.
-        span = TimeSpan(day.floor(now - self._retention), day.ceil(now) + day.width)
-        query = Query(directory_kql(span, schema), span, read_directory)
-        return await self._table("directory", query)
+    async def _part(self, insight: str, source: Query | FromActivity) -> _Part:
+        if isinstance(source, FromActivity):
+            return await self._cut(source)
+        key = (self._querying.identity, source.kql.text, source.span)
+        answer = await self._cache.get(
+            key, lambda: self._compute(insight, source), fresh_for=source.fresh_for
+        )
+        return _Part(
+            counted=answer.value.counted,
+            as_of=answer.as_of,
+            made=answer.made,
+            expires=_expires(answer),
+            stale=answer.stale,
+            lacking=answer.value.partial,
+        )
 
-    async def _table(self, insight: str, query: Query) -> Answer[Table]:
-        key = (self._workspace.identity, query.kql.text)
-        return await self._cache.get(key, lambda: self._compute(insight, query))
+    async def _cut(self, source: FromActivity) -> _Part:
+        activity = self._activity
+        standing, complete = self._standing(), activity.complete(source.span.start)
+        counted = await asyncio.to_thread(source.cut, activity)
+        return _Part(
+            counted=counted,
+            as_of=standing.looked,
+            made=standing.made,
+            expires=activity.expires if complete else standing.made,
+            stale=standing.failure,
+            lacking=None if complete else "part of the window is not loaded yet",
+        )
+
+    def _standing(self) -> Standing:
+        if standing := self._activity.standing:
+            return standing
+        if failure := self._activity.failure:
+            # Raised again and again, its traceback would grow.
+            raise failure.with_traceback(None)
+        raise WorkspaceUnavailable("The service is starting and has not read the workspace yet.")
 
     async def _compute(self, insight: str, query: Query) -> Computed[Table]:
-        started = time.perf_counter()
-        try:
-            result = await self._workspace.query(query.kql, query.span, deadline=self._deadline)
-        except WorkspaceError as error:
-            self._observe(insight, type(error).__name__, time.perf_counter() - started, 0)
-            raise
-        outcome = "partial" if result.partial else "success"
-        self._observe(insight, outcome, time.perf_counter() - started, len(result.rows))
+        result = await self._querying.query(insight, query.kql, query.span)
         size = _size(result)
         counted = await asyncio.to_thread(_read, query, result)
         return Computed(Table(counted, result.partial), size, result.partial is None)
 
 
-def sliced(kql: Kql, jobs: frozenset[str]) -> Kql:
-    """A query for the fleet, followed by the slice for these jobs; all jobs if there are none."""
-    return pipe(kql, _THE_SLICE.fill(jobs=jobs)) if jobs else kql
+def sliced(kql: Kql, jobs: frozenset[str], insight: Insight[Any, Any]) -> Kql:
+    """A query for the fleet, followed by the slice for these jobs."""
+    stage = insight.the_slice
+    return pipe(kql, stage.fill(jobs=jobs)) if stage else kql
 
 
 def _read(query: Query, result: Result) -> Any:
@@ -181,24 +184,31 @@ def _read(query: Query, result: Result) -> Any:
 
 
 def _size(result: Result) -> int:
-    return (len(result.rows) + 1) * len(result.columns) * _BYTES_PER_VALUE
+    rows = len(result.rows)
+    sample = result.rows[:_SAMPLE]
+    text = sum(len(value) for row in sample for value in row if isinstance(value, str))
+    per_row = len(result.columns) * _BYTES_PER_VALUE + text // max(1, len(sample))
+    return (rows + 1) * per_row
 
 
-def _freshness(
-    answers: Sequence[Answer[Table]], directory: Directory, lacking: Sequence[str]
-) -> Freshness:
-    oldest = min(answers, key=lambda answer: answer.made)
-    stale = [answer.stale for answer in answers if answer.stale]
-    reasons = [*dict.fromkeys(stale), *(a.value.partial for a in answers if a.value.partial)]
+def _expires(answer: Answer[Table]) -> float:
+    whole = answer.complete and answer.stale is None
+    return answer.made + answer.fresh_for if whole else answer.made
+
+
+def _freshness(parts: Sequence[_Part], directory: Directory, lacking: Sequence[str]) -> Freshness:
+    oldest = min(parts, key=lambda part: part.made)
+    stale = [part.stale for part in parts if part.stale]
+    missing = [part.lacking for part in parts if part.lacking]
+    reasons = [*stale, *missing]
     if lacking:
         reasons.append(f"the workspace lacks the columns {', '.join(lacking)}")
-    complete = all(answer.complete for answer in answers)
     return Freshness(
         as_of=oldest.as_of,
         stale=bool(stale),
-        complete=complete and not lacking,
+        complete=not missing and not lacking,
         events_until=directory.events_until,
-        reason="; ".join(reasons) or None,
+        reason="; ".join(dict.fromkeys(reasons)) or None,
         made=oldest.made,
-        expires=oldest.made + oldest.fresh_for if complete and not stale else oldest.made,
+        expires=min(part.expires for part in parts),
     )

@@ -6,8 +6,9 @@ disagree with the inner status, which is right; ingestion transforms may have dr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from service.insights.question import ACTIONS, Filters, Question
 from service.kql.template import Kql, Template, pipe
@@ -19,50 +20,35 @@ AADProvisioningLogs
 """)
 
 
+_BIN = Template("extend Start = bin(TimeGenerated, {width:timespan})")
+_DAY = Template("extend Start = startofday(TimeGenerated)")
+
+
 @dataclass(frozen=True)
 class _Made:
-    """A column made from columns of the table; `without` stands in where those are missing."""
+    """Columns made from columns of the table."""
 
-    stage: Template
     sources: tuple[str, ...]
-    without: Template
+    stage: Template
 
-
-_EITHER_ACTION = Template(
-    'extend Action = tolower(iff(ProvisioningAction == "", Action, ProvisioningAction))'
-)
-_NEW_ACTION = Template("extend Action = tolower(ProvisioningAction)")
-_OLD_ACTION = Template("extend Action = tolower(Action)")
-_NO_ACTION = Template('extend Action = ""')
-_KNOWN_ACTION = Template('extend Action = iff(Action in {known:strings}, Action, "other")')
 
 _MADE = {
     "Result": _Made(
+        ("ProvisioningStatusInfo", "ResultType"),
         Template("""
 extend Status = tostring(parse_json(ProvisioningStatusInfo).Status),
     LowerStatus = tostring(parse_json(ProvisioningStatusInfo).status)
 | extend Status = iff(Status == "", LowerStatus, Status)
 | extend Result = tolower(iff(Status == "", ResultType, Status))
 """),
-        ("ProvisioningStatusInfo",),
-        Template("extend Result = tolower(ResultType)"),
     ),
-    "ErrorCode": _Made(
-        Template("extend ErrorCode = ResultSignature"),
-        ("ResultSignature",),
-        Template('extend ErrorCode = ""'),
-    ),
-    "Description": _Made(
-        Template("extend Description = ResultDescription"),
-        ("ResultDescription",),
-        Template('extend Description = ""'),
-    ),
+    "ErrorCode": _Made(("ResultSignature",), Template("extend ErrorCode = ResultSignature")),
     "Operation": _Made(
-        Template("extend Operation = tostring(parse_json(ProvisioningSteps)[-1].name)"),
         ("ProvisioningSteps",),
-        Template('extend Operation = ""'),
+        Template("extend Operation = tostring(parse_json(ProvisioningSteps)[-1].name)"),
     ),
     "Source": _Made(
+        ("SourceIdentity",),
         Template("""
 extend SourceId = tostring(parse_json(SourceIdentity).Id),
     LowerId = tostring(parse_json(SourceIdentity).id),
@@ -72,15 +58,72 @@ extend SourceId = tostring(parse_json(SourceIdentity).Id),
 | extend SourceId = iff(SourceId == "", LowerId, SourceId),
     SourceName = iff(SourceName == "", DisplayName, SourceName)
 """),
-        ("SourceIdentity",),
-        Template('extend SourceId = "", SourceName = "", IdentityType = ""'),
+    ),
+    "Target": _Made(
+        ("TargetIdentity",),
+        Template("""
+extend TargetId = tostring(parse_json(TargetIdentity).Id),
+    LowerId = tostring(parse_json(TargetIdentity).id),
+    TargetName = tostring(parse_json(TargetIdentity).Name),
+    DisplayName = tostring(parse_json(TargetIdentity).displayName)
+| extend TargetId = iff(TargetId == "", LowerId, TargetId),
+    TargetName = iff(TargetName == "", DisplayName, TargetName)
+"""),
+    ),
+    "App": _Made(
+        ("ServicePrincipal",),
+        Template("""
+extend AppId = tostring(parse_json(ServicePrincipal).Id),
+    LowerId = tostring(parse_json(ServicePrincipal).id),
+    AppName = tostring(parse_json(ServicePrincipal).Name),
+    DisplayName = tostring(parse_json(ServicePrincipal).displayName)
+| extend AppId = iff(AppId == "", LowerId, AppId),
+    AppName = iff(AppName == "", DisplayName, AppName)
+"""),
+    ),
+    "Systems": _Made(
+        ("SourceSystem", "TargetSystem"),
+        Template("""
+extend FromSystem = tostring(parse_json(SourceSystem).Name),
+    FromDisplayName = tostring(parse_json(SourceSystem).displayName),
+    ToSystem = tostring(parse_json(TargetSystem).Name),
+    ToDisplayName = tostring(parse_json(TargetSystem).displayName)
+| extend FromSystem = iff(FromSystem == "", FromDisplayName, FromSystem),
+    ToSystem = iff(ToSystem == "", ToDisplayName, ToSystem)
+"""),
     ),
 }
+
+_EITHER_ACTION = Template(
+    'extend Action = tolower(iff(ProvisioningAction == "", Action, ProvisioningAction))'
+)
+_NEW_ACTION = Template("extend Action = tolower(ProvisioningAction)")
+_OLD_ACTION = Template("extend Action = tolower(Action)")
+_NO_ACTION = Template('extend Action = "other"')
+_KNOWN_ACTION = Template('extend Action = iff(Action in {known:strings}, Action, "other")')
+
+_ABSENT = {
+    "CycleId": Template('extend CycleId = ""'),
+    "DurationMs": Template("extend DurationMs = long(null)"),
+    "InitiatedBy": Template('extend InitiatedBy = ""'),
+    "ModifiedProperties": Template('extend ModifiedProperties = ""'),
+    "ProvisioningStatusInfo": Template('extend ProvisioningStatusInfo = ""'),
+    "ProvisioningSteps": Template('extend ProvisioningSteps = ""'),
+    "ResultDescription": Template('extend ResultDescription = ""'),
+    "ResultSignature": Template('extend ResultSignature = ""'),
+    "ResultType": Template('extend ResultType = ""'),
+    "ServicePrincipal": Template('extend ServicePrincipal = ""'),
+    "SourceIdentity": Template('extend SourceIdentity = ""'),
+    "SourceSystem": Template('extend SourceSystem = ""'),
+    "TargetIdentity": Template('extend TargetIdentity = ""'),
+    "TargetSystem": Template('extend TargetSystem = ""'),
+}
+"""What stands in for columns that a workspace has dropped."""
 
 
 @dataclass(frozen=True)
 class _Filter:
-    values: Callable[[Filters], frozenset[str]]
+    values: Callable[[Filters], Iterable[str]]
     column: str
     stage: Template
 
@@ -96,48 +139,69 @@ _FILTERS = (
 )
 
 
+def binned(bin_width: timedelta) -> Kql:
+    """The stage that makes `Start`, the start of an event's bin."""
+    # Days as `startofday`, which DuckDB takes from a date; bins of a week begin on Monday.
+    return _DAY.fill() if bin_width == timedelta(days=1) else _BIN.fill(width=bin_width)
+
+
 def events(question: Question, schema: TableSchema, columns: Iterable[str]) -> Kql:
     """The pipeline up to the window's events, filtered, with the wanted columns made.
 
-    `columns` are among `Action`, `Result`, `ErrorCode`, `Description`, `Operation` and `Source`
-    (which makes `SourceId`, `SourceName` and `IdentityType`); the table's own are there in any
-    case. Which jobs are meant is no part of it: one query serves all jobs.
+    `columns` as for `normalised`. Which jobs are meant is no part of it: one query serves all jobs.
     """
     window, filters = question.window, question.filters
     active = [choice for choice in _FILTERS if choice.values(filters)]
-    needed = {*columns, *(choice.column for choice in active)}
-    stages = [_IN_WINDOW.fill(start=window.start, end=window.end)]
-    if "Action" in needed:
-        stages += [_action(schema).fill(), _KNOWN_ACTION.fill(known=ACTIONS)]
+    return pipe(
+        _IN_WINDOW.fill(start=window.start, end=window.end),
+        *normalised(schema, {*columns, *(choice.column for choice in active)}),
+        *(choice.stage.fill(values=list(choice.values(filters))) for choice in active),
+    )
+
+
+def normalised(schema: TableSchema, columns: Iterable[str]) -> Iterator[Kql]:
+    """The stages that make columns, whatever the workspace lacks.
+
+    `columns` are those of the table that are read, and `Action`, `Result`, `ErrorCode`,
+    `Operation`, `Source` (makes `SourceId`, `SourceName`, `IdentityType`), `Target` (`TargetId`,
+    `TargetName`), `App` (`AppId`, `AppName`) and `Systems` (`FromSystem`, `ToSystem`).
+    """
+    wanted = set(columns)
+    sources = set(_sources(wanted))
+    for source, stand_in in _ABSENT.items():
+        if source in sources and not schema.has(source):
+            yield stand_in.fill()
+    if "Action" in wanted:
+        if action := _action(schema):
+            yield action.fill()
+            yield _KNOWN_ACTION.fill(known=ACTIONS)
+        else:
+            yield _NO_ACTION.fill()
     for name, made in _MADE.items():
-        if name in needed:
-            there = all(schema.has(source) for source in made.sources)
-            stages.append((made.stage if there else made.without).fill())
-    stages += [choice.stage.fill(values=choice.values(filters)) for choice in active]
-    return pipe(*stages)
+        if name in wanted:
+            yield made.stage.fill()
 
 
 def missing_columns(question: Question, schema: TableSchema, columns: Iterable[str]) -> list[str]:
-    """Columns of the table that the answer needs and the workspace lacks, in reading order.
-
-    `columns` are those that `events` makes, and columns of the table that are read as they are.
-    """
+    """Columns of the table that the answer needs and the workspace lacks, by name."""
     needed = {*columns, *(c.column for c in _FILTERS if c.values(question.filters))}
-    lacking = [
-        source
-        for name, made in _MADE.items()
-        if name in needed and name != "Result"
-        for source in made.sources
-        if not schema.has(source)
-    ]
-    as_they_are = needed - {"Action"} - set(lacking)
-    lacking += [name for name in schema.missing if name in as_they_are]
-    if "Action" in needed and _action(schema) is _NO_ACTION:
-        lacking.append("ProvisioningAction")
-    return lacking
+    lacking = {source for source in _sources(needed) if not schema.has(source)}
+    # Without it the envelope's result stands, which disagrees only rarely.
+    lacking.discard("ProvisioningStatusInfo")
+    if "Action" in needed and _action(schema) is None:
+        lacking.add("ProvisioningAction")
+    return sorted(lacking)
 
 
-def _action(schema: TableSchema) -> Template:
+def _sources(columns: Iterable[str]) -> Iterator[str]:
+    for column in columns:
+        if column in _MADE:
+            yield from _MADE[column].sources
+        elif column != "Action":
+            yield column
+
+
+def _action(schema: TableSchema) -> Template | None:
     match schema.has("ProvisioningAction"), schema.has("Action"):
         case True, True:
             return _EITHER_ACTION
@@ -146,4 +210,4 @@ def _action(schema: TableSchema) -> Template:
         case False, True:
             return _OLD_ACTION
         case _:
-            return _NO_ACTION
+            return None

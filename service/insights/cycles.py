@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from service.insights.columns import events
+from service.insights.cycle import SUM_UP, Cycle, read_cycle
 from service.insights.directory import Job
 from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
-from service.insights.question import ACTIONS, Question
-from service.kql.template import Template
+from service.insights.question import Question
+from service.kql.template import Template, pipe
 from service.table import TableSchema
 
 _CYCLES = Template("""
 {events:query}
 | where CycleId != ""
-| summarize Started = min(TimeGenerated), Ended = max(TimeGenerated), Events = count(),
-    Failures = countif(Result == "failure"), Skipped = countif(Result == "skipped"),
-    create = countif(Action == "create"), update = countif(Action == "update"),
-    delete = countif(Action == "delete"), disable = countif(Action == "disable"),
-    stageddelete = countif(Action == "stageddelete"), other = countif(Action == "other")
-    by JobId, CycleId
 """)
 
-COLUMNS = ("Action", "Result")
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """One run of a job, as far as the window holds it; `duration` is from first to last event."""
-
-    cycle_id: str
-    started: datetime
-    ended: datetime
-    events: int
-    failures: int
-    skipped: int
-    by_action: dict[str, int]
-    duration: timedelta
+COLUMNS = ("Action", "Result", "CycleId")
 
 
 class Cycles(Insight[NoOptions, Cycle]):
@@ -68,18 +48,5 @@ class Cycles(Insight[NoOptions, Cycle]):
 
 def cycles_query(question: Question, schema: TableSchema) -> Query:
     """The window's cycles, as `Cycle`s by job ID."""
-    kql = _CYCLES.fill(events=events(question, schema, COLUMNS))
-    return Query(kql, span(question), partial(by_job, row=_cycle))
-
-
-def _cycle(record: dict[str, Any]) -> Cycle:
-    return Cycle(
-        cycle_id=record["CycleId"],
-        started=record["Started"],
-        ended=record["Ended"],
-        events=record["Events"],
-        failures=record["Failures"],
-        skipped=record["Skipped"],
-        by_action={action: record[action] for action in ACTIONS if record[action]},
-        duration=record["Ended"] - record["Started"],
-    )
+    kql = pipe(_CYCLES.fill(events=events(question, schema, COLUMNS)), SUM_UP.fill())
+    return Query(kql, span(question), partial(by_job, row=read_cycle))

@@ -27,7 +27,7 @@ _FAILURES = Template("""
 | where Result == "failure"
 | extend Stamp = tostring(TimeGenerated)
 | summarize Events = count(), FirstSeen = min(TimeGenerated), LastSeen = max(TimeGenerated),
-    Sample = max(strcat(Stamp, " ", Description))
+    Sample = max(strcat(Stamp, " ", ResultDescription))
     by JobId, ErrorCode, SourceId
 | summarize Events = sum(Events), Identities = countif(SourceId != ""),
     FirstSeen = min(FirstSeen), LastSeen = max(LastSeen), Sample = max(Sample)
@@ -83,16 +83,14 @@ class Failures(Insight[NoOptions, Failure]):
     name = "failures"
     title = "Failures by error code"
     default_window = timedelta(hours=24)
-    columns = ("Result", "ErrorCode", "Description", "Source")
+    columns = ("Result", "ErrorCode", "Source", "ResultDescription")
     row = Failure
     options = NoOptions
 
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
-        counted = events(question, schema, self.columns)
-        if schema.has("ProvisioningStatusInfo"):
-            counted = pipe(counted, _MAY_BE_FAILURES.fill())
+        counted = pipe(events(question, schema, self.columns), _MAY_BE_FAILURES.fill())
         kql = _FAILURES.fill(events=counted)
         return [Query(kql, span(question), partial(by_job, row=_counted))]
 

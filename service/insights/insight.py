@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from service.insights.activity.keeper import Activity
 from service.insights.directory import Directory, Job
 from service.insights.question import Question
-from service.kql.template import Kql
+from service.kql.template import Kql, Template
 from service.table import TableSchema
 from service.workspace.protocol import Result, TimeSpan
+
+_THE_SLICE = Template(
+    "where JobId in~ {jobs:strings} // The service asks for all jobs at once and cuts this from it."
+)
 
 Options = TypeVar("Options")
 Row = TypeVar("Row")
@@ -34,6 +39,21 @@ class Query:
     kql: Kql
     span: TimeSpan
     read: Callable[[Result], Any]
+    fresh_for: float | None = None
+    """Seconds after which it is asked again, where the service's setting does not suit."""
+
+
+@dataclass(frozen=True)
+class FromActivity:
+    """Counts that are cut from activity without asking the workspace.
+
+    `kql` is the query that would count the same, for whoever wants to see it. `cut` runs in a
+    thread.
+    """
+
+    kql: Kql
+    span: TimeSpan
+    cut: Callable[[Activity], Any]
 
 
 @dataclass(frozen=True)
@@ -55,9 +75,9 @@ Shape = Literal["table", "series", "object"]
 class Insight(ABC, Generic[Options, Row]):
     """One question that can be asked of provisioning logs.
 
-    `row` is the dataclass of one row of the answer; on fleet routes a row also names its job.
-    `columns` are those of `insights.columns` that its KQL reads, and those of the table that it
-    reads as they are.
+    `row` is the dataclass of one row of the answer; on fleet routes a row also names its job,
+    unless the insight has its `own_columns`.
+    `columns` are those of `insights.columns` that its KQL reads.
     """
 
     name: ClassVar[str]
@@ -65,6 +85,7 @@ class Insight(ABC, Generic[Options, Row]):
     default_window: ClassVar[timedelta]
     shape: ClassVar[Shape] = "table"
     columns: ClassVar[tuple[str, ...]] = ()
+    own_columns: ClassVar[bool] = False
     row: type
     options: type[Options]
 
@@ -77,18 +98,41 @@ class Insight(ABC, Generic[Options, Row]):
         """The columns that an answer with these options cannot be whole without."""
         return self.columns
 
+    @property
+    def the_slice(self) -> Template | None:
+        """The stage that cuts the query's table for some jobs, `None` where nothing has to."""
+        return _THE_SLICE
+
     @abstractmethod
-    def queries(self, question: Question, options: Options, schema: TableSchema) -> Sequence[Query]:
-        """The queries whose tables the answer is made from, the insight's own first."""
+    def queries(
+        self, question: Question, options: Options, schema: TableSchema
+    ) -> Sequence[Query | FromActivity]:
+        """Where the answer is made from, the insight's own query first."""
 
     @abstractmethod
     def answer(
         self, context: Context, options: Options, *counted: Any
-    ) -> Sequence[tuple[Job, Row]]:
-        """The rows with their jobs, in the order of the contract.
+    ) -> Sequence[tuple[Job | None, Row]]:
+        """The rows with their jobs, in the order of the contract; `None` is the whole fleet.
 
-        `counted` is what the queries' `read` made, in their order. Runs in a thread.
+        `counted` is what the queries' `read` and `cut` made, in their order. Runs in a thread.
         """
+
+    def begin(self, options: Options, position: str | None, limit: int) -> Options:
+        """The options for one page; for insights whose query reads no more than that."""
+        return options
+
+    def page(
+        self,
+        rows: Sequence[tuple[Job | None, Row]],
+        options: Options,
+        position: str | None,
+        limit: int,
+    ) -> tuple[Sequence[tuple[Job | None, Row]], str | None]:
+        """One page of the answer's rows, and where the next one begins, `None` on the last."""
+        offset = int(position or 0)
+        end = offset + limit
+        return rows[offset:end], str(end) if end < len(rows) else None
 
 
 def span(question: Question) -> TimeSpan:

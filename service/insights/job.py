@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
-from service.insights.cycles import Cycle, cycles_query
+from service.insights.activity.latest_cycles import latest_cycles_kql
+from service.insights.cycle import Cycle
 from service.insights.directory import Job
 from service.insights.failures import Knowledge, knowledge
-from service.insights.insight import Context, Insight, NoOptions, Query
-from service.insights.jobs import Count, JobRow, counts_query, job_row, total
+from service.insights.insight import Context, FromActivity, Insight, NoOptions, span
+from service.insights.jobs import COLUMNS, Count, JobRow, counts_query, job_row, total
 from service.insights.question import Question
 from service.insights.silence import Rhythms, rhythm_query, silences_of
 from service.table import TableSchema
@@ -28,7 +29,8 @@ class TopError:
 
 @dataclass(frozen=True)
 class JobDetail(JobRow):
-    """A job in the window; `last_cycle` is null when the window holds none."""
+    """A job in the window. `last_cycle` is its newest run, whatever the window; null if it has
+    none."""
 
     by_action: dict[str, int]
     by_result: dict[str, int]
@@ -41,25 +43,26 @@ class OneJob(Insight[NoOptions, JobDetail]):
     title = "One job in detail"
     default_window = timedelta(hours=24)
     shape = "object"
-    columns = ("Action", "Result", "ErrorCode")
+    columns = COLUMNS
     row = JobDetail
     options = NoOptions
 
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
-    ) -> Sequence[Query]:
-        return [
-            counts_query(question, schema, self.columns),
-            rhythm_query(question.now),
-            cycles_query(question, schema),
-        ]
+    ) -> Sequence[FromActivity]:
+        latest = FromActivity(
+            latest_cycles_kql(span(question), schema),
+            span(question),
+            lambda activity: activity.latest_cycles,
+        )
+        return [counts_query(question, schema), rhythm_query(question.now), latest]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, JobDetail]]:
         counts: Mapping[str, list[Count]] = counted[0]
         rhythms: Rhythms = counted[1]
-        cycles: Mapping[str, list[Cycle]] = counted[2]
+        cycles: Mapping[str, Cycle] = counted[2]
         details = []
         jobs = list(context.jobs())
         silences = silences_of(jobs, rhythms, context.question.now)
@@ -71,9 +74,7 @@ class OneJob(Insight[NoOptions, JobDetail]):
                 by_action=dict(total(found, "action").most_common()),
                 by_result=dict(total(found, "result").most_common()),
                 top_errors=_top_errors(found),
-                last_cycle=max(
-                    cycles.get(job.job_id, ()), key=lambda cycle: cycle.started, default=None
-                ),
+                last_cycle=cycles.get(job.job_id),
             )
             details.append((job, detail))
         return details

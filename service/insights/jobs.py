@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
+from service.insights.activity.cutting import cut
+from service.insights.activity.keeper import Activity
 from service.insights.columns import events
 from service.insights.directory import App, Job
 from service.insights.health import Health, assess_health
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.insight import Context, FromActivity, Insight, NoOptions, span
 from service.insights.question import Question
 from service.insights.rhythm import Silence
 from service.insights.silence import Rhythms, rhythm_query, silences_of
@@ -23,6 +24,8 @@ _COUNTS = Template("""
 {events:query}
 | summarize Events = count() by JobId, Action, Result, ErrorCode
 """)
+
+COLUMNS = ("Action", "Result", "ErrorCode")
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,14 @@ class Jobs(Insight[NoOptions, JobRow]):
     name = "jobs"
     title = "All jobs and how they are"
     default_window = timedelta(hours=24)
-    columns = ("Action", "Result", "ErrorCode")
+    columns = COLUMNS
     row = JobRow
     options = NoOptions
 
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
-    ) -> Sequence[Query]:
-        return [counts_query(question, schema, self.columns), rhythm_query(question.now)]
+    ) -> Sequence[FromActivity]:
+        return [counts_query(question, schema), rhythm_query(question.now)]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
@@ -80,10 +83,18 @@ class Jobs(Insight[NoOptions, JobRow]):
         ]
 
 
-def counts_query(question: Question, schema: TableSchema, columns: Sequence[str]) -> Query:
+def counts_query(question: Question, schema: TableSchema) -> FromActivity:
     """Events per job, action, result and error code in the window, as `Count`s by job ID."""
-    kql = _COUNTS.fill(events=events(question, schema, columns))
-    return Query(kql, span(question), partial(by_job, row=_count))
+    kql = _COUNTS.fill(events=events(question, schema, COLUMNS))
+
+    def counts(activity: Activity) -> Mapping[str, list[Count]]:
+        table = cut(activity, question, ("JobId", *COLUMNS))
+        jobs: dict[str, list[Count]] = {}
+        for job_id, *values in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            jobs.setdefault(job_id, []).append(Count(*values))
+        return jobs
+
+    return FromActivity(kql, span(question), counts)
 
 
 def job_row(job: Job, counts: Sequence[Count], silence: Silence) -> JobRow:
@@ -115,7 +126,3 @@ def total(counts: Sequence[Count], dimension: str) -> Counter[str]:
     for count in counts:
         totals[getattr(count, dimension)] += count.events
     return totals
-
-
-def _count(record: dict[str, Any]) -> Count:
-    return Count(record["Action"], record["Result"], record["ErrorCode"], record["Events"])

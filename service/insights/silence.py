@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from service.insights.activity.cutting import busy_hours
+from service.insights.activity.keeper import Activity
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query
+from service.insights.insight import Context, FromActivity, Insight, NoOptions
 from service.insights.question import Question
-from service.insights.rhythm import HOURS, Silence, assess_fleet
+from service.insights.rhythm import HOURS, Ints, Silence, assess_fleet
 from service.kql.template import Template
 from service.table import TableSchema
 from service.times import BINS
-from service.workspace.protocol import Result, TimeSpan
+from service.workspace.protocol import TimeSpan
 
 HISTORY = timedelta(days=35)
 """What a rhythm is learnt from: five weeks."""
@@ -35,7 +37,7 @@ class Rhythms:
     """Per job, in how many weeks each hour of the week was busy, since the history's start."""
 
     since: datetime
-    active: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
+    active: Mapping[str, Ints]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class SilenceInsight(Insight[NoOptions, SilenceRow]):
 
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
-    ) -> Sequence[Query]:
+    ) -> Sequence[FromActivity]:
         return [rhythm_query(question.now)]
 
     def answer(
@@ -72,22 +74,20 @@ class SilenceInsight(Insight[NoOptions, SilenceRow]):
         return [(job, _row(job, silences[job.job_id])) for job in jobs]
 
 
-def rhythm_query(now: datetime) -> Query:
-    """Counts the busy hours of the last weeks, as `Rhythms`."""
+def rhythm_query(now: datetime) -> FromActivity:
+    """The busy hours of the last weeks, as `Rhythms`."""
     day = BINS["1d"]
-    span = TimeSpan(day.floor(now) - HISTORY, day.floor(now) + day.width)
-    kql = _BUSY_HOURS.fill(start=span.start, end=span.end)
+    history = TimeSpan(day.floor(now) - HISTORY, day.floor(now) + day.width)
 
-    def read(result: Result) -> Rhythms:
-        active: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
-        for record in result.records():
-            hours = active.setdefault(record["JobId"], np.zeros(HOURS, np.int64))
-            # Kusto's weeks begin on Sunday here, ours on Monday.
-            weekday = (record["Day"].days - 1) % 7
-            hours[weekday * 24 + record["HourOfDay"]] = record["Weeks"]
-        return Rhythms(span.start, active)
+    def rhythms(activity: Activity) -> Rhythms:
+        table = busy_hours(activity, history)
+        active: dict[str, Ints] = {}
+        rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        for job_id, slot, weeks in rows:
+            active.setdefault(job_id, np.zeros(HOURS, np.int64))[slot] = weeks
+        return Rhythms(history.start, active)
 
-    return Query(kql, span, read)
+    return FromActivity(_BUSY_HOURS.fill(start=history.start, end=history.end), history, rhythms)
 
 
 def silences_of(jobs: Sequence[Job], rhythms: Rhythms, now: datetime) -> dict[str, Silence]:

@@ -48,12 +48,6 @@ _SKIPPED_MEMBERS = Template("""
     by JobId, GroupKey, GroupId, MemberId
 | project-away GroupKey
 """)
-_WITHOUT_STEPS = Template("""
-{events:query}
-| where false
-| project JobId, GroupId = "", MemberId = "", Attempts = 0, FirstSeen = TimeGenerated,
-    LastSeen = TimeGenerated, LatestId = "", LatestName = "", Reason = ""
-""")
 
 
 @dataclass(frozen=True)
@@ -88,8 +82,7 @@ class SkippedMembers(Insight[NoOptions, SkippedMember]):
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
-        template = _SKIPPED_MEMBERS if schema.has("ProvisioningSteps") else _WITHOUT_STEPS
-        kql = template.fill(events=events(question, schema, self.columns))
+        kql = _SKIPPED_MEMBERS.fill(events=events(question, schema, self.columns))
         return [Query(kql, span(question), partial(by_job, row=_member))]
 
     def answer(

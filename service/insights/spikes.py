@@ -10,35 +10,37 @@ from typing import Any, Literal
 
 import numpy as np
 
-from service.insights.columns import events
+from service.insights.columns import binned, events
 from service.insights.detection import Detection, detect
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, Query, span
+from service.insights.insight import Context, FromActivity, Insight, span
 from service.insights.question import Question
+from service.insights.series import Counts, LazyRows, SeriesTable, series
 from service.kql.template import Template, pipe
 from service.table import TableSchema
-from service.times import BINS, Window
-from service.workspace.protocol import Result
+from service.times import Window
 
 Dimension = Literal["operation", "action", "result"]
 
-_BIN = Template("extend Start = bin(TimeGenerated, {bin:timespan})")
-_DAY = Template("extend Start = startofday(TimeGenerated)")
-_SERIES = {
+_COUNTS: Mapping[Dimension, Template] = {
     "operation": Template("""
 {events:query}
-| summarize Events = count() by JobId, Name = Operation, Start
+| summarize Events = count() by JobId, Operation, Start
 """),
     "action": Template("""
 {events:query}
-| summarize Events = count() by JobId, Name = Action, Start
+| summarize Events = count() by JobId, Action, Start
 """),
     "result": Template("""
 {events:query}
-| summarize Events = count() by JobId, Name = Result, Start
+| summarize Events = count() by JobId, Result, Start
 """),
 }
-_COLUMN = {"operation": "Operation", "action": "Action", "result": "Result"}
+_COLUMN: Mapping[Dimension, str] = {
+    "operation": "Operation",
+    "action": "Action",
+    "result": "Result",
+}
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,6 @@ class SpikeSeries:
         return self.name or "(none)"
 
 
-Counts = Mapping[str, Mapping[str, Mapping[datetime, int]]]
-"""Events by job ID, name and start of the bin."""
-
-
 class Spikes(Insight[SpikeOptions, SpikeSeries]):
     name = "spikes"
     title = "Unusual counts over time"
@@ -107,58 +105,45 @@ class Spikes(Insight[SpikeOptions, SpikeSeries]):
 
     def queries(
         self, question: Question, options: SpikeOptions, schema: TableSchema
-    ) -> Sequence[Query]:
-        # Kusto's weeks are counted right only by Kusto, so days are asked for and added up.
-        width = question.window.bin.width
-        start = _BIN.fill(bin=width) if width < BINS["1d"].width else _DAY.fill()
-        counted = pipe(events(question, schema, self.reads(options)), start)
-        kql = _SERIES[options.of].fill(events=counted)
-        return [Query(kql, span(question), _read)]
+    ) -> Sequence[FromActivity]:
+        column = _COLUMN[options.of]
+        counted = pipe(
+            events(question, schema, self.reads(options)), binned(question.window.bin.width)
+        )
+        kql = _COUNTS[options.of].fill(events=counted)
+        return [FromActivity(kql, span(question), lambda found: series(found, question, (column,)))]
 
     def answer(
         self, context: Context, options: SpikeOptions, *counted: Any
     ) -> Sequence[tuple[Job, SpikeSeries]]:
-        counts: Counts = counted[0]
+        table: SeriesTable = counted[0]
         window = context.question.window
-        keys = [(job, name) for job in context.jobs() for name in counts.get(job.job_id, ())]
-        if not keys:
-            return []
-        table = np.zeros((len(keys), window.bins), np.int64)
-        for row, (job, name) in enumerate(keys):
-            for start, events_counted in counts[job.job_id][name].items():
-                table[row, _index(window, start)] += events_counted
+        places = table.of_jobs(context)
         starts = window.starts()
+        counts = table.counts[[place for place, _ in places]]
         detection = detect(
-            table,
+            counts,
             starts,
             sensitivity=options.sensitivity,
             min_events=options.min_events,
             unfinished=window.end > context.question.now,
-            known_from=_known_from(window, [job for job, _ in keys]),
+            known_from=_known_from(window, [job for _, job in places]),
         )
-        series = [
-            (job, _series(options.of, name, starts, table[row], detection, row))
-            for row, (job, name) in enumerate(keys)
+        names = [table.keys[place][1] for place, _ in places]
+        shown = [
+            (row, job)
+            for row, (_, job) in enumerate(places)
+            if options.only is None or detection.spike[row].any()
         ]
-        series.sort(key=lambda item: (-item[1].total, item[0].job_id, item[1].name))
-        return [item for item in series if item[1].spikes or options.only is None]
+        return LazyRows(
+            shown,
+            lambda row, job: _series(options.of, names[row], starts, counts[row], detection, row),
+        )
 
 
-def _read(result: Result) -> Counts:
-    counts: dict[str, dict[str, dict[datetime, int]]] = {}
-    for record in result.records():
-        series = counts.setdefault(record["JobId"], {}).setdefault(record["Name"], {})
-        series[record["Start"]] = record["Events"]
-    return counts
-
-
-def _index(window: Window, start: datetime) -> int:
-    return (start - window.start) // window.bin.width
-
-
-def _known_from(window: Window, jobs: Sequence[Job]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _known_from(window: Window, jobs: Sequence[Job]) -> Counts:
     """The first bin in which each job existed: before that, no events say nothing."""
-    first = [max(0, _index(window, job.first_event)) for job in jobs]
+    first = [max(0, (job.first_event - window.start) // window.bin.width) for job in jobs]
     return np.array([min(index, window.bins) for index in first], np.int64)
 
 
@@ -166,7 +151,7 @@ def _series(
     of: Dimension,
     name: str,
     starts: Sequence[datetime],
-    events_counted: np.ndarray[tuple[int], np.dtype[np.int64]],
+    events_counted: Counts,
     detection: Detection,
     row: int,
 ) -> SpikeSeries:

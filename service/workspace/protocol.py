@@ -73,6 +73,10 @@ class Workspace(Protocol):
     def identity(self) -> str:
         """What tells this workspace's answers from another's; no secret."""
 
+    @property
+    def arrival_uncertainty(self) -> timedelta:
+        """How far `ingestion_time()` may be from when a row could first be read."""
+
     async def schema(self) -> TableSchema:
         """The columns the table has."""
 

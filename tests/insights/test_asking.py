@@ -10,18 +10,25 @@ import pytest
 
 from service.cache.answers import AnswerCache, Policy
 from service.insights.asking import Asking, JobNotFound, Table
+from service.insights.catalogue import INSIGHTS
+from service.insights.errors import Errors
 from service.insights.failures import Failures
-from service.insights.insight import NoOptions
+from service.insights.insight import Insight, NoOptions
 from service.insights.jobs import Jobs
-from service.insights.spikes import SpikeOptions, Spikes
 from service.kql.template import Kql
 from service.table import TableSchema
-from service.workspace.errors import QueryRejected, WorkspaceTimeout, WorkspaceUnanswered
+from service.workspace.errors import (
+    QueryRejected,
+    WorkspaceTimeout,
+    WorkspaceUnanswered,
+    WorkspaceUnavailable,
+)
 from service.workspace.protocol import Result, TimeSpan, Workspace
 from tests.cache.clock import Clock
-from tests.stores import NOW, Event, MakeRoom, question
+from tests.stores import NOW, Event, MakeRoom, activity_of, load, querying_of, question
 
 HOUR = timedelta(hours=1)
+COUNTS = {"jobs", "errors", "actions", "operations", "spikes", "silence"}
 EVENTS = [Event(NOW - HOUR, job=job, app=job, result="Failure", code="A") for job in ("a", "b")]
 
 
@@ -33,6 +40,7 @@ class Moody:
         self.asked: list[str] = []
         self.error: Exception | None = None
         self.identity = inner.identity
+        self.arrival_uncertainty = inner.arrival_uncertainty
 
     async def schema(self) -> TableSchema:
         return await self._inner.schema()
@@ -65,28 +73,42 @@ class Desk:
             rejections=(QueryRejected,),
             failures=(WorkspaceUnanswered,),
         )
-        self.asking = Asking(
+        self._querying = querying_of(
             self.workspace,
-            cache,
-            retention=timedelta(days=3650),
-            deadline=timedelta(seconds=60),
-            now=self.clock.now,
-            observe=lambda insight, outcome, _, rows: self.seen.append((insight, outcome, rows)),
+            lambda insight, outcome, elapsed, rows: self.seen.append((insight, outcome, rows)),
         )
+        self.activity = activity_of(
+            self._querying, now=self.clock.now, monotonic=self.clock.monotonic
+        )
+        self.asking = Asking(self._querying, self.activity, cache)
+
+    async def load(self) -> None:
+        await load(self.activity, self._querying)
+        self.workspace.asked.clear()
+        self.seen.clear()
+
+    async def refresh(self) -> None:
+        async for _ in self.activity.refresh():
+            pass
 
     async def failures(self, **asked: Any) -> Any:
         return await self.asking.ask(Failures(), question(**asked), NoOptions())
 
+    async def jobs(self, **asked: Any) -> Any:
+        return await self.asking.ask(Jobs(), question(**asked), NoOptions())
+
 
 @pytest.fixture
-def desk(room: MakeRoom) -> Desk:
-    return Desk(room(EVENTS).workspace)
+async def desk(room: MakeRoom) -> Desk:
+    made = Desk(room(EVENTS).workspace)
+    await made.load()
+    return made
 
 
 async def test_any_number_of_callers_cost_one_query_per_table(desk: Desk) -> None:
     await asyncio.gather(*(desk.failures() for _ in range(50)))
-    assert len(desk.workspace.asked) == len(set(desk.workspace.asked)) == 2
-    assert desk.seen == [("directory", "success", 2), ("failures", "success", 2)]
+    assert len(desk.workspace.asked) == 1
+    assert desk.seen == [("failures", "success", 2)]
 
 
 async def test_jobs_and_applications_are_cut_from_the_fleets_table(desk: Desk) -> None:
@@ -99,18 +121,22 @@ async def test_jobs_and_applications_are_cut_from_the_fleets_table(desk: Desk) -
     assert desk.workspace.asked == before
 
 
-async def test_other_options_over_the_same_counts_cost_nothing(desk: Desk) -> None:
-    asked = question(days=30, bin_name="1d")
-    for options in (SpikeOptions(), SpikeOptions(sensitivity=9), SpikeOptions(only="spikes")):
-        await desk.asking.ask(Spikes(), asked, options)
-    assert len(desk.workspace.asked) == 2
-
-
-async def test_jobs_are_looked_up_once_a_day(desk: Desk) -> None:
-    await desk.failures()
-    desk.clock.pass_by(250)
-    await desk.asking.directory()
-    assert len(desk.workspace.asked) == 2
+@pytest.mark.parametrize(
+    "insight",
+    [insight for name, insight in INSIGHTS.items() if name in COUNTS],
+    ids=lambda insight: str(insight.name),
+)
+async def test_counts_cost_no_query_whatever_is_asked(
+    desk: Desk, insight: Insight[Any, Any]
+) -> None:
+    for asked in (
+        question(),
+        question(days=30, bin_name="1d"),
+        question(job="a"),
+        question(results={"failure"}, error_codes={"a"}, apps={"b"}),
+    ):
+        assert (await desk.asking.ask(insight, asked, insight.options())).rows
+    assert desk.workspace.asked == []
 
 
 async def test_unknown_job_is_not_found(desk: Desk) -> None:
@@ -129,6 +155,19 @@ async def test_answer_says_how_old_it_is(desk: Desk) -> None:
     assert again == freshness
 
 
+async def test_counts_are_as_old_as_the_last_look_and_live_until_the_next(desk: Desk) -> None:
+    looked = desk.clock.now()
+    first = (await desk.jobs()).freshness
+    assert (first.stale, first.complete, first.reason) == (False, True, None)
+    assert (first.as_of, first.made) == (looked, 1000.0)
+    assert 1060 <= first.expires < 1070
+    desk.clock.pass_by(50)
+    assert (await desk.jobs()).freshness == first
+    await desk.refresh()
+    second = (await desk.jobs()).freshness
+    assert (second.as_of, second.made) == (desk.clock.now(), 1050.0)
+
+
 async def test_failing_workspace_gives_the_last_answer_as_stale(desk: Desk) -> None:
     first = await desk.failures()
     desk.clock.pass_by(1000)
@@ -138,10 +177,56 @@ async def test_failing_workspace_gives_the_last_answer_as_stale(desk: Desk) -> N
     assert (old.freshness.stale, old.freshness.complete) == (True, True)
     assert old.freshness.reason == "The query did not finish."
     assert old.freshness.expires == old.freshness.made
-    assert desk.seen[2:] == [
-        ("directory", "WorkspaceTimeout", 0),
-        ("failures", "WorkspaceTimeout", 0),
-    ]
+    assert desk.seen[1:] == [("failures", "WorkspaceTimeout", 0)]
+
+
+async def test_failing_workspace_leaves_counts_as_they_were_and_says_since_when(
+    desk: Desk,
+) -> None:
+    first = await desk.jobs()
+    desk.clock.pass_by(60)
+    desk.workspace.error = WorkspaceTimeout("The query did not finish.")
+    with pytest.raises(WorkspaceTimeout):
+        await desk.refresh()
+    old = await desk.jobs()
+    assert old.rows == first.rows
+    assert (old.freshness.stale, old.freshness.complete) == (True, True)
+    assert (old.freshness.as_of, old.freshness.made) == (first.freshness.as_of, 1000.0)
+    assert old.freshness.reason == "The query did not finish."
+    desk.workspace.error = None
+    await desk.refresh()
+    assert (await desk.jobs()).freshness.reason is None
+
+
+async def test_before_the_first_look_nothing_is_answered(room: MakeRoom) -> None:
+    desk = Desk(room(EVENTS).workspace)
+    with pytest.raises(WorkspaceUnavailable, match=r"starting"):
+        await desk.jobs()
+    desk.workspace.error = WorkspaceTimeout("The query did not finish.")
+    with pytest.raises(WorkspaceTimeout):
+        await desk.refresh()
+    for _ in range(2):
+        with pytest.raises(WorkspaceTimeout, match=r"did not finish"):
+            await desk.failures()
+    desk.workspace.error = None
+    await desk.refresh()
+    assert (await desk.jobs()).rows
+
+
+async def test_window_that_is_not_loaded_yet_is_incomplete_and_never_kept(room: MakeRoom) -> None:
+    desk = Desk(room(EVENTS).workspace)
+    refreshing = desk.activity.refresh()
+    await anext(refreshing)
+    today = question(days=0, bin_name="1d")
+    assert (await desk.asking.ask(Jobs(), today, NoOptions())).freshness.reason is not None
+    assert (await desk.asking.ask(Errors(), today, NoOptions())).freshness.complete
+    freshness = (await desk.asking.ask(Errors(), question(), NoOptions())).freshness
+    assert (freshness.complete, freshness.stale) == (False, False)
+    assert freshness.reason == "part of the window is not loaded yet"
+    assert freshness.expires == freshness.made
+    async for _ in refreshing:
+        pass
+    assert (await desk.jobs()).freshness.complete
 
 
 async def test_without_an_answer_the_failure_is_told(desk: Desk) -> None:
@@ -155,15 +240,14 @@ async def test_without_an_answer_the_failure_is_told(desk: Desk) -> None:
 async def test_cut_result_is_incomplete_and_asked_for_again(room: MakeRoom) -> None:
     events = [Event(NOW - HOUR, result="Failure", code=f"code-{number}") for number in range(5)]
     desk = Desk(room(events, max_rows=3).workspace)
+    await desk.load()
     for _ in range(2):
         cut = await desk.failures()
         assert len(cut.rows) == 3
         assert not cut.freshness.complete
         assert cut.freshness.reason == "the result was cut at 3 rows"
         assert cut.freshness.expires == cut.freshness.made
-    assert [outcome for insight, outcome, _ in desk.seen if insight == "failures"] == [
-        "partial"
-    ] * 2
+    assert [outcome for _, outcome, _ in desk.seen] == ["partial"] * 2
 
 
 @pytest.mark.parametrize(
@@ -172,7 +256,7 @@ async def test_cut_result_is_incomplete_and_asked_for_again(room: MakeRoom) -> N
         ({}, None),
         ({"job": "a"}, '("a")'),
         ({"apps": {"b"}}, '("b")'),
-        ({"jobs": {"nowhere"}}, '("nowhere")'),
+        ({"jobs": {"nowhere"}}, "(dynamic([]))"),
     ],
 )
 async def test_kql_is_what_is_sent_and_the_slice_of_the_jobs(
@@ -190,5 +274,5 @@ async def test_kql_is_what_is_sent_and_the_slice_of_the_jobs(
 
 async def test_portal_opens_the_insights_own_query(desk: Desk) -> None:
     link = await desk.asking.portal_link(Jobs(), question(), NoOptions())
-    (first, _) = await desk.asking.kql(Jobs(), question(), NoOptions())
+    first, *_ = await desk.asking.kql(Jobs(), question(), NoOptions())
     assert link == f"portal:{first.text}"

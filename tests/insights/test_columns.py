@@ -20,9 +20,6 @@ from service.insights.question import Question
 from service.insights.skipped_members import SkippedMembers
 from service.insights.spikes import SpikeOptions, Spikes
 from service.kql.template import Template, pipe
-from service.records.batch import table_of
-from service.records.shapes import row_of_record
-from service.records.store import Store
 from service.table import COLUMNS, TableSchema
 from tests.kql.hostile import texts
 from tests.stores import (
@@ -33,6 +30,7 @@ from tests.stores import (
     Step,
     open_workspace,
     question,
+    write_rows,
     write_store,
 )
 
@@ -58,16 +56,6 @@ async def shown(path: Path, asked: Question, *, columns: frozenset[str] = ALL) -
     return sorted(result.rows)
 
 
-def write_rows(path: Path, *edited: dict[str, object]) -> Path:
-    """A store of rows as a workspace may hold them, whatever our importers would make of them."""
-    with Store.create_or_open(path, lambda: NOW) as store:
-        for number, values in enumerate(edited):
-            row = row_of_record(EVENT.record(number))
-            named = dict(zip(COLUMNS, row, strict=False)) | values
-            store.add([table_of([(*named.values(), *row[len(COLUMNS) :])])])
-    return path
-
-
 @pytest.mark.parametrize(
     ("columns", "values", "action"),
     [
@@ -85,7 +73,7 @@ def write_rows(path: Path, *edited: dict[str, object]) -> Path:
 async def test_action_is_found_in_either_column(
     tmp_path: Path, columns: frozenset[str], values: dict[str, object], action: str
 ) -> None:
-    store = write_rows(tmp_path / "events.duckdb", values)
+    store = write_rows(tmp_path / "events.duckdb", EVENT, values)
     assert [row[1] for row in await shown(store, LATE, columns=columns)] == [action]
 
 
@@ -111,7 +99,7 @@ async def test_action_is_found_in_either_column(
 async def test_inner_status_is_right_where_there_is_one(
     tmp_path: Path, columns: frozenset[str], values: dict[str, object], result: str
 ) -> None:
-    store = write_rows(tmp_path / "events.duckdb", values)
+    store = write_rows(tmp_path / "events.duckdb", EVENT, values)
     assert [row[2] for row in await shown(store, LATE, columns=columns)] == [result]
 
 
@@ -128,7 +116,7 @@ async def test_inner_status_is_right_where_there_is_one(
     ],
 )
 async def test_operation_is_the_last_steps_name(tmp_path: Path, steps: str, operation: str) -> None:
-    store = write_rows(tmp_path / "events.duckdb", {"ProvisioningSteps": steps})
+    store = write_rows(tmp_path / "events.duckdb", EVENT, {"ProvisioningSteps": steps})
     assert [row[4] for row in await shown(store, LATE)] == [operation]
 
 
@@ -146,7 +134,7 @@ async def test_operation_is_the_last_steps_name(tmp_path: Path, steps: str, oper
 async def test_source_is_read_in_either_spelling(
     tmp_path: Path, source: str, expected: tuple[str, str, str]
 ) -> None:
-    store = write_rows(tmp_path / "events.duckdb", {"SourceIdentity": source})
+    store = write_rows(tmp_path / "events.duckdb", EVENT, {"SourceIdentity": source})
     assert [row[5:] for row in await shown(store, LATE)] == [expected]
 
 

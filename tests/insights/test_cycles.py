@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from service.insights.cycles import Cycle, Cycles
+from service.insights.cycle import Cycle
+from service.insights.cycles import Cycles
 from tests.stores import NOW, Event, MakeRoom, question
 
 MINUTE = timedelta(minutes=1)

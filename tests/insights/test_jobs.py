@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.insights.asking import JobNotFound
-from service.insights.cycles import Cycle
+from service.insights.cycle import Cycle
 from service.insights.directory import App
 from service.insights.job import JobDetail, OneJob
 from service.insights.jobs import JobRow, Jobs
@@ -147,9 +147,20 @@ async def test_known_error_is_explained(room: MakeRoom) -> None:
     assert row.top_errors[0].knowledge.code == "EntryConflict"
 
 
-async def test_last_cycle_is_the_newest_in_the_window(room: MakeRoom) -> None:
+async def test_last_cycle_is_the_jobs_newest_whatever_the_window(room: MakeRoom) -> None:
     first, last = Event(NOW - 3 * HOUR, cycle="run-z"), Event(NOW - HOUR, cycle="run-a")
-    (row,) = await room([first, last]).rows(JOB, question(job="job-a"))
+    none = replace(last, at=NOW - HOUR / 2, cycle="")
+    other = replace(last, at=NOW - HOUR / 4, job="job-b", cycle="run-z")
+    (row,) = await room([first, last, none, other]).rows(JOB, question(job="job-a"))
     assert row.last_cycle == Cycle("run-a", last.at, last.at, 1, 0, 0, {"update": 1}, timedelta(0))
-    (row,) = await room([replace(first, at=NOW - 9 * DAY)]).rows(JOB, question(job="job-a"))
+    old = [replace(first, at=NOW - days * DAY, action="Create") for days in (9, 10)]
+    (row,) = await room(old).rows(JOB, question(job="job-a"))
+    assert row.events == 0
+    assert row.last_cycle == Cycle(
+        "run-z", old[1].at, old[0].at, 2, 0, 0, {"create": 2}, timedelta(days=1)
+    )
+
+
+async def test_job_without_cycles_has_no_last_one(room: MakeRoom) -> None:
+    (row,) = await room([Event(NOW - HOUR, cycle="")]).rows(JOB, question(job="job-a"))
     assert row.last_cycle is None

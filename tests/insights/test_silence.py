@@ -10,7 +10,7 @@ import numpy as np
 from service.insights.rhythm import assess
 from service.insights.silence import HISTORY, SilenceInsight, rhythm_query
 from service.times import BINS
-from tests.stores import NOW, PATIENT, Event, MakeRoom, question
+from tests.stores import NOW, Event, MakeRoom, question
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SILENCE = SilenceInsight()
@@ -18,12 +18,10 @@ SILENCE = SilenceInsight()
 
 async def test_rhythm_counts_busy_hours_of_the_week_from_monday(room: MakeRoom) -> None:
     times = [NOW - minutes * timedelta(minutes=97) for minutes in range(700)]
-    query = rhythm_query(NOW)
     since = BINS["1d"].floor(NOW) - HISTORY
-    result = await room([Event(at) for at in times]).workspace.query(
-        query.kql, query.span, deadline=PATIENT
-    )
-    rhythms = query.read(result)
+    asked = room([Event(at) for at in times])
+    await asked.load()
+    rhythms = rhythm_query(NOW).cut(asked.activity)
     busy = {at.replace(minute=0) for at in times if at >= since}
     expected = Counter(at.weekday() * 24 + at.hour for at in busy)
     assert rhythms.since == since

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from service.insights.window_counts import WindowCounts
-from tests.stores import NOW, Event, MakeRoom
+from service.insights.window_counts import WindowCounts, window_counts
+from tests.stores import NOW, Event, MakeRoom, Room
 
 MINUTE = timedelta(minutes=1)
+
+
+async def counts(room: Room, now: datetime) -> WindowCounts:
+    await room.load()
+    return window_counts(room.activity, now)
 
 
 async def test_windows_end_at_the_last_whole_five_minutes(room: MakeRoom) -> None:
@@ -24,9 +29,7 @@ async def test_windows_end_at_the_last_whole_five_minutes(room: MakeRoom) -> Non
         )
         for number, minutes in enumerate(ago)
     ]
-    counted: WindowCounts = (
-        await room(events, now=lambda: now).asking.window_counts()
-    ).value.counted
+    counted = await counts(room(events, now=lambda: now), now)
     expected, failures = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
     for window, width in (("1h", 60 * MINUTE), ("24h", 24 * 60 * MINUTE)):
         for event in events:
@@ -40,5 +43,5 @@ async def test_windows_end_at_the_last_whole_five_minutes(room: MakeRoom) -> Non
 
 
 async def test_empty_store_counts_nothing(room: MakeRoom) -> None:
-    counted = (await room([]).asking.window_counts()).value.counted
+    counted = await counts(room([]), NOW)
     assert (dict(counted.events), dict(counted.failures)) == ({}, {})

@@ -115,7 +115,8 @@ class Pack(Insight[PackOptions, Any]):
         window = question.window
         kql = self.query.fill(question, schema, options.jobs, options.values)
         start = window.start - (self.model.look_back or timedelta(0))
-        return [Query(kql, TimeSpan(start, window.end), self._read)]
+        fresh_for = self.fresh_for.total_seconds() if self.fresh_for else None
+        return [Query(kql, TimeSpan(start, window.end), self._read, fresh_for)]
 
     def answer(
         self, context: Context, options: PackOptions, *counted: Any

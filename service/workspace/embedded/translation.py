@@ -6,6 +6,7 @@ What `duckdb-kql` 1.1.2 refuses or misreads is put in its own spelling first (`k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,11 @@ _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 _HARMLESS_FUNCTIONS = {"generate_series", "unnest"}
 """Functions that give a table made of their arguments."""
+
+
+_PARSED_WHOLE = re.compile(r"""json_extract\(TRY_CAST\("(\w+)" AS JSON\), ('\$[^']*')\)""")
+"""A path into a column's text: the text is taken apart twice, once to see whether it is JSON. Text
+that is not gives null either way. No literal looks so, for its quotes are doubled."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,14 @@ def translate(text: str, schema: TableSchema) -> Translation:
         )
     except (duckdb_kql.KqlError, RecursionError) as error:
         raise QueryRejected(f"The query can't run on the embedded workspace: {error}") from error
-    return Translation(str(result), columns, CLOCK_SLOT in result.parameters)
+    sql = _PARSED_WHOLE.sub(_only_the_path, str(result))
+    return Translation(sql, columns, CLOCK_SLOT in result.parameters)
+
+
+def _only_the_path(match: re.Match[str]) -> str:
+    column, path = match.groups()
+    text = COLUMNS.get(column) == "string"
+    return f'TRY(json_extract("{column}", {path}))' if text else match[0]
 
 
 def refuse_foreign_sources(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -45,11 +45,13 @@ class EmbeddedWorkspace:
         self,
         connection: duckdb.DuckDBPyConnection,
         *,
+        identity: str = "embedded",
         schema: TableSchema | None = None,
         now: Callable[[], datetime] = utc_now,
         max_rows: int = MAX_ROWS,
         threads: int = 4,
     ) -> None:
+        self._identity = identity
         self._connection = connection
         self._schema = schema or TableSchema()
         self._now = now
@@ -62,7 +64,12 @@ class EmbeddedWorkspace:
 
     @property
     def identity(self) -> str:
-        return "embedded"
+        return self._identity
+
+    @property
+    def arrival_uncertainty(self) -> timedelta:
+        # The store notes the moment it takes a batch, which readers see when it is done.
+        return timedelta(seconds=1)
 
     async def schema(self) -> TableSchema:
         return self._schema

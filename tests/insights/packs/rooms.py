@@ -84,6 +84,7 @@ async def ask(
     room: Room, pack: Pack, asked: Question, given: Mapping[str, object] | None = None
 ) -> list[Any]:
     """The rows of a pack's answer."""
+    await room.load()
     options = pack.asked(given or {}, asked, await room.asking.directory())
     return await room.rows(pack, asked, options)
 

@@ -258,7 +258,7 @@ async def test_hostile_values_stay_values(room: Room, tmp_path: Path) -> None:
     check()
 
 
-@pytest.mark.parametrize("lacking", ["ModifiedProperties", "DurationMs", "_BilledSize"])
+@pytest.mark.parametrize("lacking", ["ModifiedProperties", "DurationMs", "TargetSystem"])
 @pytest.mark.parametrize(
     "kql",
     [

@@ -273,3 +273,32 @@ async def test_question_of_an_empty_table_has_columns_and_no_rows(room: MakeRoom
         ("count_", "long"),
     ]
     assert result.rows == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": "x"}', "x"),
+        ('{"a": {"b": 1}}', '{"b":1}'),
+        ('{"A": "x"}', ""),
+        ('{"a": ', ""),
+        ('{"a": "x"} and more', ""),
+        ("it's no JSON", ""),
+        ("[1", ""),
+        ("", ""),
+    ],
+)
+async def test_text_that_is_no_json_has_no_values(room: MakeRoom, text: str, value: str) -> None:
+    asked = room([Event(NOW, reason=text)])
+    kql = "AADProvisioningLogs | project v = tostring(parse_json(ResultDescription).a)"
+    assert (await asked.kql(kql)).rows == [(value,)]
+
+
+async def test_text_that_looks_like_translated_json_comes_back_as_it_is(room: MakeRoom) -> None:
+    text = """json_extract(TRY_CAST("Id" AS JSON), '$.a')"""
+    asked = room([Event(NOW, reason=text)])
+    found = await asked.kql(
+        f"AADProvisioningLogs | where ResultDescription == @'{text.replace(chr(39), chr(39) * 2)}'"
+        " | project ResultDescription"
+    )
+    assert found.rows == [(text,)]

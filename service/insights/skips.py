@@ -1,0 +1,85 @@
+"""Why were objects skipped, and does anybody have to act?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from service.insights.columns import events
+from service.insights.directory import Job
+from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.knowledge.lookup import skip_knowledge
+from service.insights.question import Question
+from service.kql.template import Template
+from service.table import TableSchema
+
+# The reason stands in the details of one of the steps; taking it from the text is many times
+# cheaper than taking the JSON of all steps apart, also where details are JSON held as text.
+_REASON = r'[Ss]kipReason\\*"\s*:\s*\\*"([^"\\]+)'
+_SKIPS = Template("""
+{events:query}
+| where Result == "skipped"
+| extend Reason = extract({reason:string}, 1, ProvisioningSteps)
+| summarize Events = count() by JobId, Reason, SourceId
+| summarize Events = sum(Events), Identities = countif(SourceId != "") by JobId, Reason
+""")
+
+
+@dataclass(frozen=True)
+class ReasonKnowledge:
+    """What a skip reason means and what to do, if anything."""
+
+    meaning: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Skip:
+    """One reason: how often, and for how many distinct objects.
+
+    `benign` is null where the reason is not known; `reason` is empty where an event gives none.
+    """
+
+    reason: str
+    benign: bool | None
+    events: int
+    identities: int
+    knowledge: ReasonKnowledge | None
+
+
+class Skips(Insight[NoOptions, Skip]):
+    name = "skips"
+    title = "Skipped objects by reason"
+    default_window = timedelta(hours=24)
+    columns = ("Result", "Source", "ProvisioningSteps")
+    row = Skip
+    options = NoOptions
+
+    def queries(
+        self, question: Question, options: NoOptions, schema: TableSchema
+    ) -> Sequence[Query]:
+        counted = events(question, schema, self.columns)
+        kql = _SKIPS.fill(events=counted, reason=_REASON)
+        return [Query(kql, span(question), partial(by_job, row=_skip))]
+
+    def answer(
+        self, context: Context, options: NoOptions, *counted: Any
+    ) -> Sequence[tuple[Job, Skip]]:
+        skips: Mapping[str, list[Skip]] = counted[0]
+        found = [(job, row) for job in context.jobs() for row in skips.get(job.job_id, ())]
+        found.sort(key=lambda item: (-item[1].events, item[0].job_id, item[1].reason))
+        return found
+
+
+def _skip(record: dict[str, Any]) -> Skip:
+    known = skip_knowledge(record["Reason"])
+    return Skip(
+        reason=record["Reason"],
+        benign=known.benign if known else None,
+        events=record["Events"],
+        identities=record["Identities"],
+        knowledge=ReasonKnowledge(known.meaning, known.action) if known else None,
+    )
