@@ -35,6 +35,7 @@ bench: $(STAMPS)/dev
 openapi: $(STAMPS)/dev
 	@$(BIN)/provisioning-insights openapi > openapi/openapi.yaml
 	@$(BIN)/provisioning-insights openapi --settings > openapi/settings.schema.json
+	@$(BIN)/provisioning-insights openapi --pack > openapi/pack.schema.json
 	@$(BIN)/python -m service.insights.knowledge > docs/errors.md
 
 lock:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import importing, memory, queries, stalls, throughput
+from benchmarks import activity, importing, memory, queries, stalls, throughput
 from benchmarks.data import Data
 from benchmarks.figure import Figure
 
@@ -26,6 +26,7 @@ class Benchmark(Protocol):
 BENCHMARKS: dict[str, Benchmark] = {
     "queries": queries.figures,
     "throughput": throughput.figures,
+    "activity": activity.figures,
     "import": importing.figures,
     "memory": memory.figures,
     "event-loop": stalls.figures,

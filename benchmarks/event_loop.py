@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-from service.cli.serve import _SWITCH_INTERVAL as SWITCH_INTERVAL
+from service.cli.serve import loop_kept_free
 from service.kql.template import Kql
 from service.records.store import Store, open_for_reading
 from service.table import COLUMNS
@@ -127,8 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=200_000, help="events in every result")
     rows = parser.parse_args().rows
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    with tempfile.TemporaryDirectory() as folder:
+    with loop_kept_free(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "events.duckdb")
         write(path, rows)
         connection = open_for_reading(path, memory_limit="512MB", threads=2)

@@ -18,7 +18,6 @@ from benchmarks.data import DAYS, SMALL, Data
 from benchmarks.figure import Aim, Figure, in_turns
 from benchmarks.sql import ANSWERS
 from service.insights.catalogue import INSIGHTS
-from service.insights.directory import directory_kql
 from service.insights.question import Question
 from service.kql.template import Kql
 from service.records.store import open_for_reading
@@ -88,8 +87,7 @@ def figures(data: Data, *, quick: bool) -> Iterator[Figure]:
 def questions(now: datetime) -> list[Asked]:
     """All queries of all routes, each once: with their default windows, and over all events."""
     schema, day = TableSchema(), BINS["1d"]
-    retention = TimeSpan(day.floor(now - Settings().retention), day.ceil(now) + day.width)
-    found = [Asked("directory", "retention", directory_kql(retention, schema), retention)]
+    found: list[Asked] = []
     for name, insight in INSIGHTS.items():
         for length in (insight.default_window, timedelta(DAYS)):
             width = BINS["1h"] if length <= timedelta(days=3) else day
@@ -106,7 +104,7 @@ def questions(now: datetime) -> list[Asked]:
 
 _PARTS = {
     "jobs": ("counts", "rhythm"),
-    "job": ("counts", "rhythm", "cycles"),
+    "job": ("counts", "rhythm", "latest cycles"),
     "silence": ("rhythm",),
 }
 

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import json
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -25,7 +24,7 @@ from benchmarks.data import SMALL, Data
 from benchmarks.figure import Aim, Figure
 from benchmarks.serving import every_route, get
 from service.app import create_app
-from service.cli.serve import _SWITCH_INTERVAL as SWITCH_INTERVAL
+from service.cli.serve import loop_kept_free
 from service.records.store import open_for_reading
 from service.settings import Settings
 from service.workspace.embedded import EmbeddedWorkspace
@@ -38,12 +37,8 @@ _MOST_SHOWN = 3
 def figures(data: Data, *, quick: bool) -> Iterator[Figure]:
     """One figure in milliseconds, on 2 million events (`quick`: a few)."""
     store = data.store(SMALL if quick else 2_000_000)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    try:
+    with loop_kept_free():
         idle, stalls = uvloop.run(_measured(store, quick=quick))
-    finally:
-        sys.setswitchinterval(before)
     worst = sorted(stalls.items(), key=lambda item: -item[1].late)[:_MOST_SHOWN]
     yield Figure(
         "event loop",

@@ -128,6 +128,9 @@ class Settings(BaseModel):
     store: Given | None = None
     """A store that was made with `import`, to be served as it is."""
 
+    packs: tuple[Given, ...] = ()
+    """Folders of packs, and packs, to answer beside those that come with the service."""
+
     query_timeout: Duration = timedelta(seconds=60)
     """How long one query may run before it is stopped."""
 
@@ -135,7 +138,7 @@ class Settings(BaseModel):
     """The longest window that may be asked for."""
 
     retention: Duration = timedelta(days=3650)
-    """How far back the workspace is asked which jobs there are."""
+    """How far back the workspace is asked for events and jobs."""
 
     fresh_for: Duration = timedelta(minutes=5)
     """How long an answer is served before the workspace is asked again."""
@@ -145,6 +148,18 @@ class Settings(BaseModel):
 
     stale_if_error: Duration = timedelta(hours=1)
     """How long the last answer is served, marked stale, while the workspace fails."""
+
+    refresh_every: Duration = timedelta(seconds=60)
+    """How often the workspace is asked for what is new; what a scrape shows is made anew then."""
+
+    activity: Given | None = None
+    """A file that keeps the counts through restarts. Without it they are counted anew each time."""
+
+    activity_memory: Bytes = 128 << 20
+    """Memory that the counts may take; what does not fit stays on disk."""
+
+    startup_wait: Duration = timedelta(seconds=60)
+    """How long the start waits for everything to be counted before it serves what there is."""
 
     answer_memory: Bytes = 128 << 20
     """Memory for answers kept between requests."""
@@ -157,9 +172,6 @@ class Settings(BaseModel):
 
     embedded_threads: Annotated[int, Field(ge=1, le=64), Whole] = 2
     """Threads that DuckDB may use in the embedded workspace."""
-
-    metrics_every: Duration = timedelta(seconds=60)
-    """How often what a scrape shows is counted anew."""
 
     metrics_top_errors: Annotated[int, Field(ge=1, le=100), Whole] = 10
     """Error codes that a job shows in `window_failures`; the rest count as `other`."""
@@ -220,7 +232,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, An
     for variable, value in environment.items():
         if variable.startswith(PREFIX) and value:
             name = variable.removeprefix(PREFIX).lower()
-            found[name] = (variable, value.split(":") if name == "logs" else value)
+            found[name] = (variable, value.split(":") if name in ("logs", "packs") else value)
     return found
 
 
@@ -251,9 +263,9 @@ def _expected(name: str, message: str) -> str:
     if name in ("port", "embedded_threads", "metrics_top_errors"):
         low, high = (bound for bound in _bounds(name))
         return f"a whole number from {low} to {high}"
-    if name in ("logs",):
+    if name in ("logs", "packs"):
         return "a list of paths"
-    if name == "store":
+    if name in ("store", "activity"):
         return "a path"
     return message.removeprefix("Value error, ")
 

@@ -24,7 +24,7 @@ def test_each_benchmark_prints_its_figures(name: str, data: Path) -> None:
     assert heading.startswith("what")
     assert figures
     for figure in figures:
-        assert re.search(r" [0-9.]+( ms)? +at (least|most) [0-9.]+ +(yes|NO) ", figure)
+        assert re.search(r" [0-9.]+( ms| MiB)? +at (least|most) [0-9.]+ +(yes|NO) ", figure)
 
 
 def test_unknown_benchmark_is_named_with_those_that_there_are(

@@ -64,6 +64,10 @@ def test_wrong_value_is_forgiven_where_another_wins(tmp_path: Path) -> None:
         ("host", "localhost", "localhost"),
         ("logs", "a:/b/*.gz", (Path("a"), Path("/b/*.gz"))),
         ("store", "events.duckdb", Path("events.duckdb")),
+        ("activity", "activity.duckdb", Path("activity.duckdb")),
+        ("activity_memory", "64MiB", 64 << 20),
+        ("refresh_every", "30s", timedelta(seconds=30)),
+        ("startup_wait", "PT2M", timedelta(minutes=2)),
         ("fresh_for", "90s", timedelta(seconds=90)),
         ("max_window", "P1DT12H", timedelta(hours=36)),
         ("answer_memory", "1GiB", 1 << 30),
@@ -95,6 +99,9 @@ def test_empty_variable_counts_as_not_set(name: str) -> None:
         ("retention", "P99999999999D", DURATION),
         ("answer_memory", "64MB", "a size such as 64MiB or 2GiB"),
         ("answer_memory", "64", "a size such as 64MiB or 2GiB"),
+        ("activity_memory", "all", "a size such as 64MiB or 2GiB"),
+        ("refresh_every", "0s", DURATION),
+        ("startup_wait", "never", DURATION),
         ("body_memory", "0MiB", "a size such as 64MiB or 2GiB"),
         ("logs", "a::b", "a list of paths"),
     ],
@@ -118,6 +125,8 @@ def test_wrong_variable_is_named_with_what_is_expected(name: str, text: str, exp
         ("logs: a", "logs: given 'a', expected a list of paths"),
         ("logs: [1, 2]", "logs: given [1, 2], expected a list of paths"),
         ("store: ''", "store: given '', expected a path"),
+        ("activity: ''", "activity: given '', expected a path"),
+        ("activity: [a]", "activity: given ['a'], expected a path"),
         ("store: {a: b}", "store: given {'a': 'b'}, expected a path"),
         ("prot: 80", "prot: is not a setting; did you mean port?"),
         ("zzz: 80", "zzz: is not a setting; see docs/configuration.md for all of them"),
@@ -235,7 +244,7 @@ def test_defaults_in_the_schema_are_what_the_service_reads(tmp_path: Path) -> No
         for name, described in settings_schema()["properties"].items()
         if described["default"] is not None
     }
-    assert set(Settings.model_fields) - set(defaults) == {"store", "cursor_key"}
+    assert set(Settings.model_fields) - set(defaults) == {"store", "activity", "cursor_key"}
     assert from_file(tmp_path / "settings.yaml", yaml.safe_dump(defaults)) == Settings()
     assert Draft202012Validator(settings_schema()).is_valid(defaults)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,7 +34,10 @@ class Asked:
     path: str
     pairs: Pairs
     """The query's parameters as they came."""
-    offset: int = 0
+    options: Any
+    position: str | None = None
+    path_fields: Pairs = field(default_factory=list)
+    """What the path names beside a job, such as an event's ID."""
 
     @property
     def purpose(self) -> str:
@@ -44,7 +47,7 @@ class Asked:
     def continued(self, cursor: Cursor) -> Asked:
         """The same request from where the cursor stands, over the window it was cut from."""
         question = replace(self.question, window=cursor.window)
-        return replace(self, question=question, offset=cursor.offset)
+        return replace(self, question=question, position=cursor.position)
 
 
 def render(
@@ -52,12 +55,11 @@ def render(
 ) -> Response:
     """The response; takes its time, so call it in a thread."""
     insight, question = asked.insight, asked.question
-    fleet = question.job_id is None
-    page = answered.rows[asked.offset : asked.offset + asked.limit]
+    fleet = question.job_id is None and not insight.own_columns
+    page, position = insight.page(answered.rows, asked.options, asked.position, asked.limit)
     following = None
-    if asked.offset + asked.limit < len(answered.rows):
-        cursor = Cursor(question.window, asked.offset + asked.limit)
-        token = signer.write(cursor, asked.purpose)
+    if position is not None:
+        token = signer.write(Cursor(question.window, position), asked.purpose)
         pairs = [*_without(asked.pairs, "cursor"), ("cursor", token)]
         following = f"{asked.path}?{urlencode(pairs)}"
     rows = outgoing(insight.row, page, fleet=fleet)
@@ -89,7 +91,7 @@ def render(
 def _links(asked: Asked, portal: str | None) -> dict[str, str]:
     query = f"?{urlencode(asked.pairs)}" if asked.pairs else ""
     job = [("job_id", asked.question.job_id)] if asked.question.job_id is not None else []
-    pairs = [*job, *_without(asked.pairs, "format", "limit", "cursor")]
+    pairs = [*job, *asked.path_fields, *_without(asked.pairs, "format", "limit", "cursor")]
     kql_query = f"?{urlencode(pairs)}" if pairs else ""
     links = {
         "self": asked.path + query,

@@ -18,10 +18,10 @@ _SIGNATURE_BYTES = 16
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a list: the window it was cut from, and how many rows came before."""
+    """Where the next page of a list begins, and the window that the list was cut from."""
 
     window: Window
-    offset: int
+    position: str
 
 
 class CursorSigner:
@@ -36,7 +36,7 @@ class CursorSigner:
                 format_instant(cursor.window.start),
                 format_instant(cursor.window.end),
                 cursor.window.bin.name,
-                cursor.offset,
+                cursor.position,
             ]
         )
         return _encoded(self._sign(payload, purpose) + payload)
@@ -53,8 +53,8 @@ class CursorSigner:
             signature, self._sign(payload, purpose)
         ):
             raise _refused()
-        start, end, bin_name, offset = orjson.loads(payload)
-        return Cursor(Window(parse_instant(start), parse_instant(end), BINS[bin_name]), offset)
+        start, end, bin_name, position = orjson.loads(payload)
+        return Cursor(Window(parse_instant(start), parse_instant(end), BINS[bin_name]), position)
 
     def _sign(self, payload: bytes, purpose: str) -> bytes:
         message = purpose.encode() + b"\0" + payload

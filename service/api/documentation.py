@@ -37,7 +37,7 @@ class ProblemModel(BaseModel):
     retry_after: int | None = Field(None, description="Seconds to wait, on 429 and 503.")
 
 
-_COMMON = (
+COMMON = (
     "invalid-parameter",
     "not-acceptable",
     "internal",
@@ -47,6 +47,7 @@ _COMMON = (
     "overloaded",
     "workspace-timeout",
 )
+"""The problems of every route that answers with data of the workspace."""
 
 
 def _header(description: str, kind: str = "string") -> dict[str, Any]:
@@ -76,7 +77,8 @@ def answers_of(insight: Insight[Any, Any], formats: Sequence[Format], *, fleet: 
         for name in formats
         if name != "json"
     }
-    codes = _COMMON if fleet else ("job-not-found", *_COMMON)
+    missing = "event-not-found" if insight.name == "event" else None if fleet else "job-not-found"
+    codes = (missing, *COMMON) if missing else COMMON
     return {
         200: {
             "model": Envelope[data],  # type: ignore[valid-type]
@@ -105,7 +107,7 @@ def answers(description: str, examples: Mapping[str, Any]) -> Documented:
 def kql_answers() -> Documented:
     return {
         **answers("KQL", {"text/plain": KQL_EXAMPLE}),
-        **problems(*(code for code in _COMMON if code != "not-acceptable")),
+        **problems(*(code for code in COMMON if code != "not-acceptable")),
     }
 
 

@@ -10,8 +10,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from service.insights.insight import Insight
 
+SOURCE_ID = "3c2a1f07-90bd-4c55-8f7c-2d1a9e6b5f10"
+EVENT_ID = "5f0c2a1e-7d64-4e0b-8c39-1b2a6f9d4c87"
 JOB_ID = "scim.82117227-3d98-7590-1049-416e024fd246.f0c4916a-4866-8482-8e41-ee6a5884c3f2"
 
+_IN_PATHS = {"job_id": JOB_ID, "source_id": SOURCE_ID, "event_id": EVENT_ID}
 _VALUES: Mapping[str, Any] = {
     "job_id": JOB_ID,
     "app.id": "9bd3d0d5-5b4e-4a5c-8ad4-0a4f5d0a7c1e",
@@ -106,7 +109,7 @@ def example_answer(insight: Insight[Any, Any], row: type, path: str) -> dict[str
     data = example_of(row)
     return {
         "data": data if insight.shape == "object" else [data],
-        "window": {"from": "2026-11-21T13:00:00Z", "to": "2026-11-22T13:05:00Z", "bin": "PT1H"},
+        "window": {"from": "2026-11-21T13:00:00Z", "to": "2026-11-22T14:00:00Z", "bin": "PT1H"},
         "freshness": {
             "as_of": "2026-11-22T13:04:10Z",
             "status": "fresh",
@@ -116,7 +119,7 @@ def example_answer(insight: Insight[Any, Any], row: type, path: str) -> dict[str
         },
         "next": None,
         "links": {
-            "self": f"{path.format(job_id=JOB_ID)}?window=24h",
+            "self": f"{path.format(**_IN_PATHS)}?window=24h",
             "kql": f"/insights/{insight.name}/kql?window=24h",
         },
     }

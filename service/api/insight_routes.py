@@ -2,43 +2,48 @@
 
 # No `from __future__ import annotations` here: the parameter models are made per insight, and
 # FastAPI can't find a name that only a function knows.
-import asyncio
-from collections import Counter
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
-from service.api.answers import Asked, render
-from service.api.cursors import CursorSigner
+from service.api.answering import FORMATS, Answering
 from service.api.documentation import answers_of, kql_answers
-from service.api.examples import JOB_ID
-from service.api.negotiation import Format, negotiate
+from service.api.examples import EVENT_ID, JOB_ID, SOURCE_ID
+from service.api.pack_parameters import pack_parameters
 from service.api.parameters import (
+    PATH_FIELDS,
+    EventParameters,
+    InsightParameters,
     ListParameters,
+    OneEventParameters,
     Parameters,
     SpikeParameters,
     for_fleet,
     offering,
-    resolve_window,
+    with_path_fields,
 )
-from service.api.problems import ParameterError, Problem
-from service.api.serving import keep_while_fresh, raw_path
-from service.insights.asking import Asking
 from service.insights.catalogue import INSIGHTS
 from service.insights.insight import Insight
-from service.insights.question import Question
+from service.insights.packs.loading import Packs
+from service.insights.packs.pack import Pack
 
-_PARAMETERS: dict[str, type[Parameters]] = {"spikes": SpikeParameters, "job": Parameters}
-_FORMATS: dict[str, tuple[Format, ...]] = {
-    "object": ("json", "csv"),
-    "series": ("json", "csv", "svg"),
-    "table": ("json", "csv"),
+_PARAMETERS: dict[str, type[InsightParameters]] = {
+    "spikes": SpikeParameters,
+    "job": Parameters,
+    "events": EventParameters,
+    "identity-events": EventParameters,
+    "event": OneEventParameters,
 }
-
+_PATHS = {
+    "jobs": ("/jobs", True),
+    "job": ("/jobs/{job_id}", False),
+    "event": ("/events/{event_id}", True),
+    "identity-events": ("/identities/{source_id}/events", True),
+}
+_FIELD = re.compile(r"\{(\w+)\}")
 JobId = Annotated[
     str,
     Path(
@@ -48,23 +53,40 @@ JobId = Annotated[
         examples=[JOB_ID],
     ),
 ]
+SourceId = Annotated[
+    str,
+    Path(
+        description=PATH_FIELDS["source_id"],
+        min_length=1,
+        max_length=512,
+        examples=[SOURCE_ID],
+    ),
+]
+EventId = Annotated[
+    str,
+    Path(
+        description=PATH_FIELDS["event_id"],
+        min_length=1,
+        max_length=512,
+        examples=[EVENT_ID],
+    ),
+]
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-def parameters_of(insight: Insight[Any, Any]) -> type[Parameters]:
+def parameters_of(insight: Insight[Any, Any]) -> type[InsightParameters]:
     """What the insight takes on a job's own route."""
-    return offering(_PARAMETERS.get(insight.name, ListParameters), _FORMATS[insight.shape])
+    if isinstance(insight, Pack):
+        return pack_parameters(insight)
+    return offering(_PARAMETERS.get(insight.name, ListParameters), FORMATS[insight.shape])
 
 
-@dataclass(frozen=True)
 class InsightRoutes:
-    """What the routes need; `router()` makes them."""
+    """Makes the routes of every insight and pack; `answering` answers them."""
 
-    asking: Asking
-    signer: CursorSigner
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    max_window: timedelta
+    def __init__(self, answering: Answering, packs: Packs) -> None:
+        self._answering = answering
+        self._packs = packs
 
     def router(self) -> APIRouter:
         router = APIRouter()
@@ -72,11 +94,11 @@ class InsightRoutes:
             for path, fleet in paths_of(insight):
                 router.add_api_route(
                     path,
-                    self._for_fleet(insight) if fleet else self._for_job(insight),
+                    self._endpoint(insight, fleet=fleet),
                     summary=insight.title + ("" if fleet else ", for one job"),
                     description=insight.description,
                     operation_id=f"{insight.name}{'' if fleet else '-of-job'}",
-                    responses=answers_of(insight, _FORMATS[insight.shape], fleet=fleet),
+                    responses=answers_of(insight, FORMATS[insight.shape], fleet=fleet),
                     tags=["insights"],
                 )
             router.add_api_route(
@@ -89,13 +111,33 @@ class InsightRoutes:
                 response_class=PlainTextResponse,
                 tags=["catalogue"],
             )
+        for pack in self._packs.packs.values():
+            for path, endpoint in (("", self._for_pack(pack)), ("/kql", self._for_kql(pack))):
+                router.add_api_route(
+                    f"/insights/{pack.name}{path}", endpoint, include_in_schema=False
+                )
         return router
+
+    def _for_pack(self, pack: Pack) -> Endpoint:
+        model = parameters_of(pack)
+
+        async def answer(request: Request, parameters: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+            return await self._answering.answer(request, pack, parameters)
+
+        return answer
+
+    def _endpoint(self, insight: Insight[Any, Any], *, fleet: bool) -> Endpoint:
+        if insight.name == "event":
+            return self._for_event(insight)
+        if insight.name == "identity-events":
+            return self._for_identity(insight)
+        return self._for_fleet(insight) if fleet else self._for_job(insight)
 
     def _for_fleet(self, insight: Insight[Any, Any]) -> Endpoint:
         model = for_fleet(parameters_of(insight))
 
         async def fleet(request: Request, parameters: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-            return await self._answer(request, insight, parameters, None)
+            return await self._answering.answer(request, insight, parameters)
 
         return fleet
 
@@ -107,86 +149,60 @@ class InsightRoutes:
             job_id: JobId,
             parameters: Annotated[model, Query()],  # type: ignore[valid-type]
         ) -> Response:
-            return await self._answer(request, insight, parameters, job_id)
+            return await self._answering.answer(request, insight, parameters, job_id=job_id)
 
         return one_job
 
-    def _for_kql(self, insight: Insight[Any, Any]) -> Endpoint:
+    def _for_identity(self, insight: Insight[Any, Any]) -> Endpoint:
         model = for_fleet(parameters_of(insight))
 
+        async def identity(
+            request: Request,
+            source_id: SourceId,
+            parameters: Annotated[model, Query()],  # type: ignore[valid-type]
+        ) -> Response:
+            fields = {"source_id": source_id}
+            return await self._answering.answer(request, insight, parameters, path_fields=fields)
+
+        return identity
+
+    def _for_event(self, insight: Insight[Any, Any]) -> Endpoint:
+        async def event(
+            request: Request,
+            event_id: EventId,
+            parameters: Annotated[OneEventParameters, Query()],
+        ) -> Response:
+            fields = {"event_id": event_id}
+            return await self._answering.answer(request, insight, parameters, path_fields=fields)
+
+        return event
+
+    def _for_kql(self, insight: Insight[Any, Any]) -> Endpoint:
+        model = all_parameters_of(insight)
+
         async def kql(request: Request, parameters: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-            return await self._kql(request, insight, parameters)
+            return await self._answering.kql(request, insight, parameters)
 
         return kql
 
-    async def _kql(
-        self, request: Request, insight: Insight[Any, Any], parameters: Parameters
-    ) -> Response:
-        refuse_repeats(request, type(parameters))
-        now = self.now()
-        resolved = resolve_window(parameters, insight.default_window, now, self.max_window)
-        question = Question(resolved.window, now, parameters.filters())
-        queries = await self.asking.kql(insight, question, parameters.options())
-        return PlainTextResponse("\n\n".join(query.text for query in queries) + "\n")
-
-    async def _answer(
-        self,
-        request: Request,
-        insight: Insight[Any, Any],
-        parameters: Parameters,
-        job_id: str | None,
-    ) -> Response:
-        refuse_repeats(request, type(parameters))
-        chosen = negotiate(
-            parameters.format,
-            ", ".join(request.headers.getlist("accept")),
-            _FORMATS[insight.shape],
-        )
-        now, clock = self.now(), self.monotonic()
-        resolved = resolve_window(parameters, insight.default_window, now, self.max_window)
-        asked = Asked(
-            insight=insight,
-            question=Question(resolved.window, now, parameters.filters(), job_id),
-            format=chosen,
-            limit=getattr(parameters, "limit", 1),
-            path=raw_path(request.scope),
-            pairs=request.query_params.multi_items(),
-        )
-        steady_for = resolved.steady_for
-        if token := getattr(parameters, "cursor", None):
-            asked, steady_for = asked.continued(self.signer.read(token, asked.purpose)), None
-        options = parameters.options()
-        answered = await self.asking.ask(insight, asked.question, options)
-        portal = await self.asking.portal_link(insight, asked.question, options)
-        freshness = answered.freshness
-        expires = freshness.expires
-        if steady_for is not None:
-            expires = min(expires, clock + steady_for.total_seconds())
-        keep_while_fresh(request.scope, freshness.made, expires)
-        return await asyncio.to_thread(render, asked, answered, portal, self.signer)
-
 
 def paths_of(insight: Insight[Any, Any]) -> list[tuple[str, bool]]:
-    """The insight's routes; the flag says whether it is the fleet's."""
-    if insight.name == "jobs":
-        return [("/jobs", True)]
-    if insight.name == "job":
-        return [("/jobs/{job_id}", False)]
+    """The insight's routes; the flag says whether it is over all jobs."""
+    if isinstance(insight, Pack):
+        return [(f"/insights/{insight.name}", True)]
+    if insight.name in _PATHS:
+        return [_PATHS[insight.name]]
     return [(f"/{insight.name}", True), (f"/jobs/{{job_id}}/{insight.name}", False)]
 
 
-def refuse_repeats(request: Request, model: type[Parameters]) -> None:
-    """Raises the problem if a parameter that takes one value was given several."""
-    single = {
-        field.alias or name
-        for name, field in model.model_fields.items()
-        if get_origin(field.annotation) is not list
-    }
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    errors = [
-        ParameterError(name, "expected one value, not several")
-        for name, times in given.items()
-        if times > 1 and name in single
-    ]
-    if errors:
-        raise Problem("invalid-parameter", f"{errors[0].parameter}: {errors[0].message}.", errors)
+def all_parameters_of(insight: Insight[Any, Any]) -> type[InsightParameters]:
+    """What the insight takes where no path names a job or anything else."""
+    if isinstance(insight, Pack):
+        return pack_parameters(insight)
+    return with_path_fields(for_fleet(parameters_of(insight)), path_fields_of(insight))
+
+
+def path_fields_of(insight: Insight[Any, Any]) -> tuple[str, ...]:
+    """What the insight's path names beside a job."""
+    names = [name for path, _ in paths_of(insight) for name in _FIELD.findall(path)]
+    return tuple(name for name in dict.fromkeys(names) if name != "job_id")

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from service.api.negotiation import Format
 from service.api.problems import invalid
+from service.insights.events import EventOptions
 from service.insights.insight import NoOptions
 from service.insights.question import Action, Filters, Result
 from service.insights.spikes import Dimension, SpikeOptions
 from service.times import BINS, Bin, Window, format_duration, parse_duration, parse_instant
 
 MAX_BINS = 2000
+PATH_FIELDS = {
+    "source_id": "The object's ID in its source system.",
+    "event_id": "The event's ID.",
+}
+"""What paths name beside a job."""
 
 _DURATION = (
     "^([1-9][0-9]{0,5}[mhd]|P[0-9]{1,5}[WD]"
@@ -56,12 +63,26 @@ Texts = Annotated[list[Text], Field(max_length=200)]
 Lower = _parsed(str.lower)
 
 
-class Parameters(BaseModel):
-    """What every insight takes, once per name unless it is a list."""
+class InsightParameters(BaseModel):
+    """What the route of an insight takes, once per name unless it is a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    window: Duration = None
+    format: Literal["json", "csv", "svg"] | None = None
+
+    def options(self) -> Any:
+        """What the insight takes beyond the common parameters."""
+        return NoOptions()
+
+    def filters(self) -> Filters:
+        """Which events and jobs are meant."""
+        return Filters()
+
+
+class Parameters(InsightParameters):
+    """What every insight over a window takes."""
+
+    window: Annotated[Duration, Field(examples=["24h", "7d", "PT1H"])] = None
     """How far back to count from now, such as 24h, 7d, 30m or PT1H. Not together with `from`."""
 
     from_: Annotated[Instant, Field(alias="from")] = None
@@ -97,10 +118,6 @@ class Parameters(BaseModel):
     format: Format | None = None
     """The representation, where `Accept` can't say it; svg is a chart."""
 
-    def options(self) -> Any:
-        """What the insight takes beyond the common parameters."""
-        return NoOptions()
-
     def filters(self) -> Filters:
         return Filters(
             jobs=_folded(getattr(self, "job_id", [])),
@@ -125,6 +142,28 @@ class ListParameters(Parameters):
     """Where the next page begins, from `next` of the page before."""
 
 
+class EventParameters(ListParameters):
+    """What the events insight takes beside."""
+
+    q: Annotated[Text | None, WithJsonSchema({"type": "string", "maxLength": 256})] = None
+    """Finds an ID, user principal name or display name of source or target that contains this."""
+
+    def options(self) -> EventOptions:
+        return EventOptions(q=self.q)
+
+
+class OneEventParameters(InsightParameters):
+    """What the route of one event takes."""
+
+    format: Annotated[
+        Literal["json", "csv"] | None, WithJsonSchema({"type": "string", "enum": ["json", "csv"]})
+    ] = None
+    """The representation, where `Accept` can't say it: json or csv."""
+
+    def options(self) -> EventOptions:
+        return EventOptions(rows=1)
+
+
 class SpikeParameters(ListParameters):
     """What the spikes insight takes beside."""
 
@@ -146,7 +185,11 @@ class SpikeParameters(ListParameters):
         return SpikeOptions(self.of, self.sensitivity, self.min_events, self.only)
 
 
-def offering(model: type[Parameters], formats: Sequence[Format]) -> type[Parameters]:
+# Making a model takes milliseconds, and there are as many as routes.
+@cache
+def offering(
+    model: type[InsightParameters], formats: tuple[Format, ...]
+) -> type[InsightParameters]:
     """The same parameters with these formats only."""
     schema = WithJsonSchema({"type": "string", "enum": list(formats)})
     description = Field(description=model.model_fields["format"].description)
@@ -154,10 +197,37 @@ def offering(model: type[Parameters], formats: Sequence[Format]) -> type[Paramet
     return create_model(model.__name__, __base__=model, format=(chosen, None))
 
 
-def for_fleet(model: type[Parameters]) -> type[Parameters]:
+@cache
+def for_fleet(model: type[InsightParameters]) -> type[InsightParameters]:
     """The same parameters and `job_id`, which only routes without a job in their path take."""
+    if not issubclass(model, Parameters):
+        return model
     job_id = Annotated[Texts, Field(description="Only this job, by its ID. Repeatable.")]
     return create_model(f"Fleet{model.__name__}", __base__=model, job_id=(job_id, []))
+
+
+@cache
+def with_path_fields(
+    model: type[InsightParameters], names: tuple[str, ...]
+) -> type[InsightParameters]:
+    """The same parameters and those that a path would name, for where there is no such path."""
+    required: dict[str, Any] = {
+        name: (Annotated[str, Field(description=text, min_length=1, max_length=512)], ...)
+        for name, text in PATH_FIELDS.items()
+        if name in names
+    }
+    return create_model(f"{model.__name__}ByQuery", __base__=model, **required) if names else model
+
+
+def options_of(parameters: InsightParameters) -> Any:
+    """The insight's options, with those that a path would name."""
+    options = parameters.options()
+    named = {
+        field.name: getattr(parameters, field.name)
+        for field in fields(options)
+        if field.name in type(parameters).model_fields
+    }
+    return replace(options, **named)
 
 
 @dataclass(frozen=True)
@@ -169,9 +239,21 @@ class ResolvedWindow:
 
 
 def resolve_window(
-    parameters: Parameters, default: timedelta, now: datetime, max_window: timedelta
+    parameters: InsightParameters,
+    default: timedelta,
+    now: datetime,
+    *,
+    max_window: timedelta,
+    retention: timedelta,
 ) -> ResolvedWindow:
-    """The window in whole bins; raises the problem that names the parameter to change."""
+    """The window in whole bins; raises the problem that names the parameter to change.
+
+    Where no window can be asked for, it is all that the workspace retains.
+    """
+    if not isinstance(parameters, Parameters):
+        day = BINS["1d"]
+        window = Window(day.floor(now - retention), day.ceil(now) + day.width, day)
+        return ResolvedWindow(window, day.ceil(now) - now)
     start, end = _ends(parameters, default, now, max_window)
     width = _bin(parameters.bin, end - start)
     window = Window(width.floor(start), width.ceil(end), width)

@@ -25,7 +25,7 @@ def fleet_row(row_type: type) -> type:
     return made
 
 
-def outgoing(row_type: type, rows: Sequence[tuple[Job, Any]], *, fleet: bool) -> list[Any]:
+def outgoing(row_type: type, rows: Sequence[tuple[Job | None, Any]], *, fleet: bool) -> list[Any]:
     """The rows for a job's own route, or for the fleet's."""
     if not fleet:
         return [row for _, row in rows]
@@ -33,4 +33,8 @@ def outgoing(row_type: type, rows: Sequence[tuple[Job, Any]], *, fleet: bool) ->
     if made is row_type:
         return [row for _, row in rows]
     names = [field.name for field in fields(row_type)]
-    return [made(job.job_id, job.app, *(getattr(row, name) for name in names)) for job, row in rows]
+    return [
+        made(job.job_id, job.app, *(getattr(row, name) for name in names))
+        for job, row in rows
+        if job is not None
+    ]

@@ -24,7 +24,8 @@ def series_chart(insight: Insight[Any, Any], question: Question, answered: Answe
     """All series of the answer, whatever the page, as counts per bin."""
     rows = answered.rows
     one_job = question.job_id is not None
-    subject = rows[0][0].app.name if one_job and rows else question.job_id or "all jobs"
+    job = rows[0][0] if one_job and rows else None
+    subject = job.app.name if job else question.job_id or "all jobs"
     freshness = answered.freshness
     note = None
     if not freshness.complete:
@@ -41,10 +42,10 @@ def series_chart(insight: Insight[Any, Any], question: Question, answered: Answe
     )
 
 
-def _series(job: Job, row: Any, *, with_job: bool) -> ChartSeries:
+def _series(job: Job | None, row: Any, *, with_job: bool) -> ChartSeries:
     points = row.points
     return ChartSeries(
-        name=f"{job.app.name or job.job_id}: {row.label}" if with_job else row.label,
+        name=f"{job.app.name or job.job_id}: {row.label}" if job and with_job else row.label,
         values=[point.events for point in points],
         expected=[getattr(point, "expected", None) for point in points],
         upper=[getattr(point, "upper", None) for point in points],

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.api.documentation import answers, problems
@@ -43,6 +43,8 @@ class Ready(BaseModel):
     workspace: str
     jobs: int
     events_until: datetime | None
+    loaded_from: datetime | None = Field(description="From there on, every event is counted.")
+    complete: bool = Field(description="Whether that is all the workspace retains.")
 
 
 class ProblemKind(BaseModel):
@@ -167,6 +169,8 @@ _READY = {
     "workspace": "embedded",
     "jobs": 12,
     "events_until": "2026-11-22T12:58:31Z",
+    "loaded_from": "2016-11-24T00:00:00Z",
+    "complete": True,
 }
 _DOCS_FILES = {
     "swagger-ui-bundle.js": "text/javascript",

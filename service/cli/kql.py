@@ -8,8 +8,11 @@ from typing import Any, get_origin
 
 from pydantic import ValidationError
 
-from service.api.insight_routes import parameters_of
-from service.api.parameters import for_fleet, resolve_window
+from service.api.insight_routes import all_parameters_of
+from service.api.parameters import (
+    options_of,
+    resolve_window,
+)
 from service.api.problems import Problem
 from service.cli.command import UsageError
 from service.insights.asking import sliced
@@ -29,7 +32,7 @@ def configure(parser: ArgumentParser) -> None:
     names = parser.add_subparsers(metavar="NAME", required=True, parser_class=type(parser))
     for insight in INSIGHTS.values():
         one = names.add_parser(insight.name, help=insight.title, description=insight.description)
-        for name, field in for_fleet(parameters_of(insight)).model_fields.items():
+        for name, field in all_parameters_of(insight).model_fields.items():
             if name not in _NOT_HERE:
                 one.add_argument(
                     f"--{(field.alias or name).replace('_', '-')}",
@@ -43,7 +46,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Writes the queries, one after the other."""
     insight: Insight[Any, Any] = arguments.insight
-    model = for_fleet(parameters_of(insight))
+    model = all_parameters_of(insight)
     names = {field.alias or name for name, field in model.model_fields.items()}
     given = {
         name: value
@@ -53,7 +56,14 @@ def run(arguments: Namespace) -> None:
     now = utc_now()
     try:
         parameters = model.model_validate(given)
-        resolved = resolve_window(parameters, insight.default_window, now, Settings().max_window)
+        settings = Settings()
+        resolved = resolve_window(
+            parameters,
+            insight.default_window,
+            now,
+            max_window=settings.max_window,
+            retention=settings.retention,
+        )
     except ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
@@ -62,6 +72,9 @@ def run(arguments: Namespace) -> None:
         raise UsageError(f"--{problem.detail.rstrip('.')}") from None
     filters = parameters.filters()
     question = Question(resolved.window, now, filters)
-    queries = insight.queries(question, parameters.options(), TableSchema())
-    texts = [sliced(query.kql, filters.jobs).text for query in queries]
+    queries = insight.queries(question, options_of(parameters), TableSchema())
+    texts = [
+        (sliced(query.kql, filters.jobs, insight) if filters.jobs else query.kql).text
+        for query in queries
+    ]
     sys.stdout.write("\n\n".join(texts) + "\n")

@@ -18,6 +18,7 @@ _COMMANDS = {
     "import": "service.cli.import_records",
     "generate": "service.cli.generate",
     "kql": "service.cli.kql",
+    "check": "service.cli.check",
     "openapi": "service.cli.openapi",
 }
 

@@ -36,7 +36,7 @@ def families(snapshot: Snapshot | None, top_errors: int, *, success: bool) -> It
         "Whether the last refresh got an answer: 1, or 0 while the values shown are older.",
         labels=["insight"],
     )
-    refreshed.add_metric(["window-counts"], float(success))
+    refreshed.add_metric(["activity"], float(success))
     yield refreshed
 
 
@@ -73,7 +73,7 @@ def _of_jobs(snapshot: Snapshot, top_errors: int) -> Iterator[Metric]:
         "When the workspace was asked for what is shown, in Unix time.",
         labels=["insight"],
     )
-    data.add_metric(["window-counts"], snapshot.data.timestamp())
+    data.add_metric(["activity"], snapshot.data.timestamp())
     yield data
 
 

@@ -24,23 +24,32 @@ from service.workspace.embedded import EmbeddedWorkspace
 from service.workspace.protocol import Result, TimeSpan, Workspace
 from tests.api.world import Clock
 
-SETTINGS = Settings(cursor_key="for the tests", metrics_every=timedelta(days=300))  # type: ignore[arg-type]
+SETTINGS = Settings(cursor_key="for the tests", retention=timedelta(days=400))  # type: ignore[arg-type]
 
 
 class Recording:
-    """A workspace that keeps every query it is sent, and fails while `failing` is an error."""
+    """A workspace that keeps every query it is sent.
+
+    Queries `concerned` fail while `failing` is an error, and wait while there is a closed `gate`.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.queries: list[str] = []
         self.failing: Exception | None = None
+        self.concerned: Callable[[TimeSpan], bool] = lambda _: True
         self.closed = False
         self.asked = asyncio.Event()
         self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
 
     @property
     def identity(self) -> str:
         return self._workspace.identity
+
+    @property
+    def arrival_uncertainty(self) -> timedelta:
+        return self._workspace.arrival_uncertainty
 
     async def schema(self) -> TableSchema:
         return await self._workspace.schema()
@@ -48,18 +57,45 @@ class Recording:
     async def query(self, kql: Kql, span: TimeSpan, *, deadline: timedelta) -> Result:
         self.queries.append(kql.text)
         self.asked.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.failing is not None:
-            raise self.failing
+        if self.concerned(span):
+            if self.gate is not None:
+                self.waiting.set()
+                await self.gate.wait()
+            if self.failing is not None:
+                raise self.failing
         return await self._workspace.query(kql, span, deadline=deadline)
 
     def portal_link(self, kql: Kql, span: TimeSpan) -> str | None:
         return self._workspace.portal_link(kql, span)
 
+    async def hold(self, workspace: Workspace) -> None:
+        """Holds the logs of this workspace from now on."""
+        before, self._workspace = self._workspace, workspace
+        await before.close()
+
     async def close(self) -> None:
         self.closed = True
         await self._workspace.close()
+
+
+class Rest:
+    """What the service sleeps by between two refreshes: until a test ends it."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self._over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.begun.set()
+        await self._over.wait()
+        self._over.clear()
+
+    async def end(self) -> None:
+        """Ends one rest, and returns when the next has begun."""
+        await self.begun.wait()
+        self.begun.clear()
+        self._over.set()
+        await self.begun.wait()
 
 
 @dataclass
@@ -69,6 +105,7 @@ class Service:
     client: httpx.AsyncClient
     clock: Clock
     workspace: Recording
+    rest: Rest
     app: ASGIApp
 
     async def get(self, url: str, status: int = 200, **options: Any) -> httpx.Response:
@@ -89,13 +126,17 @@ class Service:
         return problem
 
     async def settled(self) -> None:
-        """Returns when the first refresh of the metrics is over, so that queries can be counted."""
-        for _ in range(2000):
-            if (await self.client.get("/readyz")).status_code == 200:
-                self.workspace.queries.clear()
-                return
-            await asyncio.sleep(0.005)
-        raise AssertionError("the service was not ready in time")
+        """Returns when the service rests after its first load, so that queries can be counted."""
+        await self.rest.begun.wait()
+        self.workspace.queries.clear()
+
+    async def refresh(self) -> None:
+        """Returns when the service has looked for news, as it does every minute."""
+        await self.rest.end()
+
+    async def gain(self, store: Path) -> None:
+        """The logs are those of this store from now on."""
+        await self.workspace.hold(over(store, self.clock))
 
 
 @dataclass
@@ -108,25 +149,29 @@ class Start:
     prepare: Callable[[Recording], None] = lambda _: None
 
 
+def over(store: Path, clock: Clock) -> EmbeddedWorkspace:
+    """A workspace over a copy of the store: DuckDB shares what one process opens twice."""
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(store, folder))
+        connection = open_for_reading(copy, memory_limit="256MB", threads=2)
+    return EmbeddedWorkspace(connection, now=clock.now)
+
+
 @asynccontextmanager
 async def running(start: Start) -> AsyncIterator[Service]:
-    """The service with its lifespan run, closed at the end.
-
-    It serves a copy of the store: DuckDB shares what one process opens twice, locked as it is.
-    """
-    clock = start.clock
-    with TemporaryDirectory() as folder:
-        store = Path(shutil.copy(start.store, folder))
-        connection = open_for_reading(store, memory_limit="256MB", threads=2)
-    workspace = Recording(EmbeddedWorkspace(connection))
+    """The service with its lifespan run, closed at the end."""
+    clock, rest = start.clock, Rest()
+    workspace = Recording(over(start.store, clock))
     start.prepare(workspace)
-    app = create_app(start.settings, workspace, now=clock.now, monotonic=clock.monotonic)
+    app = create_app(
+        start.settings, workspace, now=clock.now, monotonic=clock.monotonic, sleep=rest.sleep
+    )
     async with lifespan(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             client.headers.pop("accept")
             client.headers.pop("accept-encoding")
-            yield Service(client, clock, workspace, app)
+            yield Service(client, clock, workspace, rest, app)
     assert workspace.closed
 
 

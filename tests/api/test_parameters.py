@@ -10,18 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from service.api.parameters import MAX_BINS, Parameters, resolve_window
+from service.api.parameters import MAX_BINS, OneEventParameters, Parameters, resolve_window
 from service.api.problems import Problem
 from service.times import BINS
 from tests.api.service import Service
 from tests.api.world import NOW
 
 MAX_WINDOW = timedelta(days=90)
+RETENTION = timedelta(days=400)
 
 
 def resolved(**given: Any) -> Any:
     parameters = Parameters.model_validate(given)
-    return resolve_window(parameters, timedelta(hours=24), NOW, MAX_WINDOW)
+    return resolve_window(
+        parameters, timedelta(hours=24), NOW, max_window=MAX_WINDOW, retention=RETENTION
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,9 @@ async def test_event_at_to_is_not_counted_and_one_at_from_is(shared: Service) ->
 
 
 async def test_default_window_gives_way_to_a_smaller_maximum() -> None:
-    answer = resolve_window(Parameters(), timedelta(days=30), NOW, timedelta(days=7))
+    answer = resolve_window(
+        Parameters(), timedelta(days=30), NOW, max_window=timedelta(days=7), retention=RETENTION
+    )
     assert answer.window.end - answer.window.start <= timedelta(days=9)
 
 
@@ -165,6 +170,14 @@ def test_window_keeps_its_meaning_until_its_next_end_moves() -> None:
     assert resolved(**{"from": "2026-11-22T10:00:00Z"}).steady_for == timedelta(seconds=50)
     ends = {"from": "2026-11-22T10:00:00Z", "to": "2026-11-22T11:01:00Z"}
     assert resolved(**ends).steady_for is None
+
+
+def test_what_takes_no_window_is_about_all_that_is_retained() -> None:
+    answer = resolve_window(
+        OneEventParameters(), timedelta(days=1), NOW, max_window=MAX_WINDOW, retention=RETENTION
+    )
+    assert answer.window.start <= NOW - RETENTION
+    assert answer.window.end > NOW + timedelta(days=1)
 
 
 @given(

@@ -28,6 +28,8 @@ async def test_ready_says_what_is_loaded(shared: Service) -> None:
         "workspace": "embedded",
         "jobs": 4,
         "events_until": "2026-11-22T13:03:00Z",
+        "loaded_from": "2025-10-18T00:00:00Z",
+        "complete": True,
     }
 
 
@@ -35,29 +37,44 @@ async def test_not_ready_before_the_first_load(store: Path) -> None:
     async with running(Start(store, prepare=dead)) as service:
         problem = await service.problem("/readyz", 503, "workspace-unavailable")
         assert problem["retry_after"] == 5
-        await asyncio.sleep(0.05)
+        assert "Out of reach." in problem["detail"]
+        await service.refresh()
         await service.problem("/readyz", 503, "workspace-unavailable")
-
-
-async def test_not_ready_after_the_grace_and_ready_again_after_an_answer(store: Path) -> None:
-    every = {"metrics_every": timedelta(milliseconds=20)}
-    settings = SETTINGS.model_copy(update=every)
-    async with running(Start(store, settings)) as service:
-        await service.settled()
-        service.workspace.failing = WorkspaceUnavailable("Out of reach.")
-        service.clock.advance(hours=2)
-        await until(service, 503)
         service.workspace.failing = None
-        service.clock.advance(minutes=1)
-        await until(service, 200)
+        await service.refresh()
+        await service.get("/readyz")
 
 
-async def until(service: Service, status: int) -> None:
-    for _ in range(500):
-        if (await service.client.get("/readyz")).status_code == status:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"/readyz was never {status}")
+async def test_not_ready_after_the_grace_and_ready_again_after_an_answer(
+    service: Service,
+) -> None:
+    service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+    service.clock.advance(minutes=3)
+    await service.refresh()
+    await service.get("/readyz")
+    service.clock.advance(minutes=2)
+    await service.refresh()
+    problem = await service.problem("/readyz", 503, "workspace-unavailable")
+    assert "Out of reach." in problem["detail"]
+    service.workspace.failing = None
+    await service.refresh()
+    await service.get("/readyz")
+
+
+async def test_start_waits_for_the_first_load_but_not_for_ever(store: Path) -> None:
+    gates = []
+
+    def slow(workspace: Recording) -> None:
+        workspace.gate = asyncio.Event()
+        gates.append(workspace.gate)
+
+    impatient = SETTINGS.model_copy(update={"startup_wait": timedelta(milliseconds=1)})
+    async with running(Start(store, impatient, prepare=slow)) as service:
+        await service.problem("/readyz", 503, "workspace-unavailable")
+        await service.problem("/jobs", 503, "workspace-unavailable")
+        gates[0].set()
+        await service.settled()
+        assert (await service.json("/readyz"))["complete"]
 
 
 @pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics", "/docs", "/insights", "/"])

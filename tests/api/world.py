@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,16 @@ GARDEN, ORCHARD, QUIET = "scim.garden.1", "Azure2Azure.orchard.2", "scim.quiet.3
 ODD = "odd job?&+#%25'\"ü;=,"
 """A job ID is opaque: this one has whatever an address gives a meaning to."""
 
+EVENT, SOURCE = "e0000000-0000-4000-8000-000000000001", "user-1"
+"""The first event, and its source object."""
+
 HOSTILE_APP = '=HYPERLINK("x"),\r\n"quoted"\\ & <b>\x07 #1 +100%'
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)")
+
+
+def address(route: str) -> str:
+    """An address of the route, about something that there is."""
+    return route.format(job_id=GARDEN, event_id=EVENT, source_id=SOURCE)
 
 
 class Clock:
@@ -177,4 +186,12 @@ def made_store(path: Path, events: Iterator[bytes]) -> Path:
     """A store at this path that holds the events."""
     with Store.create_or_open(path, lambda: NOW) as store:
         add_lines(events, store)
+    return path
+
+
+def grown(store: Path, path: Path, events: Iterable[bytes], arrived: datetime) -> Path:
+    """A copy at this path of the store, with events that arrived later."""
+    shutil.copy(store, path)
+    with Store.create_or_open(path, lambda: arrived) as writing:
+        add_lines(events, writing)
     return path

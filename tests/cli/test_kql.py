@@ -17,9 +17,12 @@ def queries(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     return written.out.removesuffix("\n").split("\n\n")
 
 
+OF_ONE = {"event": ["--event-id", "an event"], "identity-events": ["--source-id", "a person"]}
+
+
 @pytest.mark.parametrize("name", INSIGHTS)
 def test_every_insight_has_its_queries(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for query in queries(capsys, name):
+    for query in queries(capsys, name, *OF_ONE.get(name, [])):
         check_query(query, [TABLE])
 
 
@@ -66,3 +69,13 @@ def test_wrong_parameters_are_named(
     (line,) = written.err.splitlines()
     assert option in line
     assert written.out == ""
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+def test_what_a_path_names_is_an_option_that_must_be_given(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option, value = OF_ONE[name]
+    assert main(["kql", name]) == 2
+    assert option in capsys.readouterr().err
+    assert f'"{value}"' in queries(capsys, name, option, value)[0]

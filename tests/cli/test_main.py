@@ -4,7 +4,7 @@ import pytest
 
 from service.cli import main
 
-COMMANDS = ("serve", "import", "generate", "kql", "openapi")
+COMMANDS = ("serve", "import", "generate", "kql", "check", "openapi")
 
 
 @pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS), ["kql", "failures"]])
@@ -35,6 +35,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["kql"], "NAME"),
         (["kql", "nothing"], "nothing"),
         (["import"], "PATH"),
+        (["check"], "PACK"),
+        (["openapi", "--pack", "--settings"], "--settings"),
     ],
 )
 def test_wrong_usage_is_one_line_that_points_to_help(

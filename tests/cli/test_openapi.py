@@ -37,7 +37,11 @@ def resolved(part: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("arguments", "committed"),
-    [([], "openapi.yaml"), (["--settings"], "settings.schema.json")],
+    [
+        ([], "openapi.yaml"),
+        (["--settings"], "settings.schema.json"),
+        (["--pack"], "pack.schema.json"),
+    ],
 )
 def test_committed_documents_are_the_codes(
     arguments: list[str], committed: str, capsys: pytest.CaptureFixture[str]
