@@ -88,6 +88,8 @@ class Serving:
             scope.setdefault("state", {})["request_id"] = own_id.decode()
             scope["method"] = "GET" if method == "HEAD" else method
             body = await self._render(scope, receive, gzipped)
+            # The server goes by it: a HEAD's answer is shorter than its Content-Length says.
+            scope["method"] = method
             if key is not None and body.status == 200 and "age" in scope["state"]:
                 self._observe_body("miss")
                 self._bodies.keep(key, body)

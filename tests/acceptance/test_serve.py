@@ -78,6 +78,16 @@ def test_store_is_served_as_it_is(store: Path) -> None:
     assert store.read_bytes() == before
 
 
+def test_head_is_get_without_its_body_on_a_real_server(store: Path) -> None:
+    with serving("--store", str(store)) as served:
+        for path in ("/jobs", "/jobs", "/failures?format=csv", "/docs", "/jobs/nobody"):
+            head, got = served.client.head(path), served.client.get(path)
+            assert (head.status_code, head.content) == (got.status_code, b"")
+            assert head.headers["content-length"] == got.headers["content-length"]
+        ended = served.stop()
+    assert "Traceback" not in ended.err
+
+
 def test_import_then_serve(export: Path, tmp_path: Path) -> None:
     store = tmp_path / "made.duckdb"
     imported = program("import", str(export), "--store", str(store))
