@@ -50,13 +50,13 @@ $(BIN)/python:
 
 # To run, the pinned packages are enough; to test, the tools come on top.
 $(STAMPS)/run: requirements.lock pyproject.toml | $(BIN)/python
-	@test -e $(STAMPS)/dev || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@test -e $(STAMPS)/dev || $(BIN)/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --editable .
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/dev: requirements-dev.lock pyproject.toml | $(BIN)/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --editable .
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
 
 # Microsoft's KQL analyser, for the tests. Without Node they skip, and say so.
