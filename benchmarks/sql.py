@@ -17,18 +17,6 @@ _IN_SPAN = "FROM events WHERE TimeGenerated >= $start AND TimeGenerated < $end"
 _TICKS = "strftime(TimeGenerated, '%Y-%m-%dT%H:%M:%S.%f0Z ')"
 
 ANSWERS = {
-    "directory": f"""
-WITH named AS (
-  SELECT JobId, ServicePrincipal AS p, SourceSystem AS s, TargetSystem AS t,
-         min(TimeGenerated) AS first, max(TimeGenerated) AS last
-  {_IN_SPAN} GROUP BY ALL)
-SELECT JobId,
-       coalesce(nullif(p ->> '$.Id', ''), p ->> '$.id', '') AS app_id,
-       coalesce(nullif(p ->> '$.Name', ''), p ->> '$.displayName', '') AS app_name,
-       coalesce(nullif(s ->> '$.Name', ''), s ->> '$.displayName', '') AS source,
-       coalesce(nullif(t ->> '$.Name', ''), t ->> '$.displayName', '') AS target,
-       min(first), max(last)
-FROM named GROUP BY ALL""",
     "counts": f"""
 SELECT JobId, {_ACTION} AS action, {_RESULT} AS result, ResultSignature, count(*)
 {_IN_SPAN} GROUP BY ALL""",

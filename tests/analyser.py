@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from service.insights.packs.analyser import SCRIPT
 from service.table import COLUMNS, TABLE
 
 FOLDER = Path(__file__).parent / "kql" / "analyser"
@@ -50,7 +51,7 @@ class Analyser:
 
     def __init__(self, node: str) -> None:
         self._process = subprocess.Popen(
-            [node, "check.mjs"], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [node, str(SCRIPT), str(FOLDER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def check(self, kql: str, tables: Tables | None = None) -> Analysis:

@@ -115,7 +115,7 @@ async def test_analyser_knows_columns_and_operators_of_log_analytics(tmp_path: P
     assert [found.line for found in wide.diagnostics] == [2]
 
 
-def test_scripts_of_service_and_tests_agree(analyser: Analyser) -> None:
+def test_types_are_those_that_the_analyser_gives(analyser: Analyser) -> None:
     (analysis,) = analyse([KNOWN], FOLDER)
     columns = {column.name: column.type for column in analysis.columns}
     assert columns == analyser.check(KNOWN).columns
