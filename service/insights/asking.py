@@ -18,6 +18,7 @@ from service.cache.answers import Answer, AnswerCache, Computed
 from service.insights.activity.keeper import Activity, Standing
 from service.insights.columns import missing_columns
 from service.insights.directory import Directory, Job
+from service.insights.fleet_table import FleetTable
 from service.insights.insight import Context, FromActivity, Insight, Query
 from service.insights.querying import Querying
 from service.insights.question import Question
@@ -166,8 +167,7 @@ class Asking:
 
     async def _compute(self, insight: str, query: Query) -> Computed[Table]:
         result = await self._querying.query(insight, query.kql, query.span)
-        size = _size(result)
-        counted = await asyncio.to_thread(_read, query, result)
+        counted, size = await asyncio.to_thread(_read, query, result)
         return Computed(Table(counted, result.partial), size, result.partial is None)
 
 
@@ -177,10 +177,12 @@ def sliced(kql: Kql, jobs: frozenset[str], insight: Insight[Any, Any]) -> Kql:
     return pipe(kql, stage.fill(jobs=jobs)) if stage else kql
 
 
-def _read(query: Query, result: Result) -> Any:
+def _read(query: Query, result: Result) -> tuple[Any, int]:
+    """What the query's `read` made of the result, and its size in bytes."""
+    size = _size(result)
     counted = query.read(result)
     result.release()
-    return counted
+    return counted, counted.nbytes if isinstance(counted, FleetTable) else size
 
 
 def _size(result: Result) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from service.insights.columns import events
 from service.insights.cycle import SUM_UP, Cycle, read_cycle
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, Insight, NoOptions, Query, span
 from service.insights.question import Question
 from service.kql.template import Template, pipe
 from service.table import TableSchema
@@ -21,6 +22,7 @@ _CYCLES = Template("""
 """)
 
 COLUMNS = ("Action", "Result", "CycleId")
+_ORDER = ("-Started", "JobId", "CycleId")
 
 
 class Cycles(Insight[NoOptions, Cycle]):
@@ -34,19 +36,11 @@ class Cycles(Insight[NoOptions, Cycle]):
     def queries(
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
-        return [cycles_query(question, schema)]
+        kql = pipe(_CYCLES.fill(events=events(question, schema, COLUMNS)), SUM_UP.fill())
+        return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, Cycle]]:
-        cycles: Mapping[str, list[Cycle]] = counted[0]
-        found = [(job, row) for job in context.jobs() for row in cycles.get(job.job_id, ())]
-        found.sort(key=lambda item: (item[0].job_id, item[1].cycle_id))
-        found.sort(key=lambda item: item[1].started, reverse=True)
-        return found
-
-
-def cycles_query(question: Question, schema: TableSchema) -> Query:
-    """The window's cycles, as `Cycle`s by job ID."""
-    kql = pipe(_CYCLES.fill(events=events(question, schema, COLUMNS)), SUM_UP.fill())
-    return Query(kql, span(question), partial(by_job, row=read_cycle))
+        fleet: FleetTable = counted[0]
+        return fleet.chosen(context).rows(context, read_cycle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,7 +10,8 @@ from typing import Any
 
 from service.insights.columns import events
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, Insight, NoOptions, Query, span
 from service.insights.knowledge.lookup import error_knowledge
 from service.insights.knowledge.tables import Category, Owner
 from service.insights.question import Question
@@ -33,6 +34,8 @@ _FAILURES = Template("""
     FirstSeen = min(FirstSeen), LastSeen = max(LastSeen), Sample = max(Sample)
     by JobId, ErrorCode
 """)
+
+_ORDER = ("-Events", "JobId", "ErrorCode")
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,6 @@ class Failure:
     knowledge: Knowledge | None
 
 
-@dataclass(frozen=True)
-class _Counted:
-    error_code: str
-    events: int
-    identities: int
-    first_seen: datetime
-    last_seen: datetime
-    sample: str
-
-
 class Failures(Insight[NoOptions, Failure]):
     name = "failures"
     title = "Failures by error code"
@@ -92,39 +85,26 @@ class Failures(Insight[NoOptions, Failure]):
     ) -> Sequence[Query]:
         counted = pipe(events(question, schema, self.columns), _MAY_BE_FAILURES.fill())
         kql = _FAILURES.fill(events=counted)
-        return [Query(kql, span(question), partial(by_job, row=_counted))]
+        return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, Failure]]:
-        failures: Mapping[str, list[_Counted]] = counted[0]
-        found = [(job, row) for job in context.jobs() for row in failures.get(job.job_id, ())]
-        found.sort(key=lambda item: (-item[1].events, item[0].job_id, item[1].error_code))
-        total = sum(row.events for _, row in found)
-        return [(job, _failure(row, total)) for job, row in found]
+        fleet: FleetTable = counted[0]
+        failures = fleet.chosen(context)
+        return failures.rows(context, partial(_failure, total=failures.total("Events")))
 
 
-def _counted(record: dict[str, Any]) -> _Counted:
-    return _Counted(
+def _failure(record: dict[str, Any], *, total: int) -> Failure:
+    return Failure(
         error_code=record["ErrorCode"],
         events=record["Events"],
         identities=record["Identities"],
+        share=record["Events"] / total,
         first_seen=record["FirstSeen"],
         last_seen=record["LastSeen"],
-        sample=record["Sample"].partition(" ")[2],
-    )
-
-
-def _failure(row: _Counted, total: int) -> Failure:
-    return Failure(
-        error_code=row.error_code,
-        events=row.events,
-        identities=row.identities,
-        share=row.events / total,
-        first_seen=row.first_seen,
-        last_seen=row.last_seen,
-        sample_description=row.sample,
-        knowledge=knowledge(row.error_code),
+        sample_description=record["Sample"].partition(" ")[2],
+        knowledge=knowledge(record["ErrorCode"]),
     )
 
 

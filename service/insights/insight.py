@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -137,11 +137,3 @@ class Insight(ABC, Generic[Options, Row]):
 
 def span(question: Question) -> TimeSpan:
     return TimeSpan(question.window.start, question.window.end)
-
-
-def by_job(result: Result, row: Callable[[dict[str, Any]], Any]) -> Mapping[str, list[Any]]:
-    """A table's rows by job ID, each made by `row` from its values by name."""
-    jobs: dict[str, list[Any]] = {}
-    for record in result.records():
-        jobs.setdefault(record["JobId"], []).append(row(record))
-    return jobs

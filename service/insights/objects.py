@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -10,7 +10,8 @@ from typing import Any
 
 from service.insights.columns import events
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, Insight, NoOptions, Query, span
 from service.insights.question import ACTIONS, RESULTS, Question
 from service.kql.template import Template
 from service.table import TableSchema
@@ -36,6 +37,8 @@ _OBJECTS = Template("""
     by JobId, Folded
 | project-away Folded
 """)
+
+_ORDER = ("-Identities", "JobId", "IdentityType")
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,13 @@ class Objects(Insight[NoOptions, ObjectCount]):
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
         kql = _OBJECTS.fill(events=events(question, schema, self.columns))
-        return [Query(kql, span(question), partial(by_job, row=_object_count))]
+        return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, ObjectCount]]:
-        objects: Mapping[str, list[ObjectCount]] = counted[0]
-        found = [(job, row) for job in context.jobs() for row in objects.get(job.job_id, ())]
-        found.sort(key=lambda item: (-item[1].identities, item[0].job_id, item[1].identity_type))
-        return found
+        fleet: FleetTable = counted[0]
+        return fleet.chosen(context).rows(context, _object_count)
 
 
 def _object_count(record: dict[str, Any]) -> ObjectCount:

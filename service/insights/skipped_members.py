@@ -7,7 +7,7 @@ the step's text names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +15,8 @@ from typing import Any
 
 from service.insights.columns import events
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, Insight, NoOptions, Query, span
 from service.insights.question import Question
 from service.kql.template import Template
 from service.table import TableSchema
@@ -48,6 +49,8 @@ _SKIPPED_MEMBERS = Template("""
     by JobId, GroupKey, GroupId, MemberId
 | project-away GroupKey
 """)
+
+_ORDER = ("-LastSeen", "JobId", "GroupId", "MemberId", "LatestName")
 
 
 @dataclass(frozen=True)
@@ -83,16 +86,13 @@ class SkippedMembers(Insight[NoOptions, SkippedMember]):
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
         kql = _SKIPPED_MEMBERS.fill(events=events(question, schema, self.columns))
-        return [Query(kql, span(question), partial(by_job, row=_member))]
+        return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, SkippedMember]]:
-        members: Mapping[str, list[SkippedMember]] = counted[0]
-        found = [(job, row) for job in context.jobs() for row in members.get(job.job_id, ())]
-        found.sort(key=lambda item: (item[0].job_id, item[1].group.id, item[1].member_id))
-        found.sort(key=lambda item: item[1].last_seen, reverse=True)
-        return found
+        fleet: FleetTable = counted[0]
+        return fleet.chosen(context).rows(context, _member)
 
 
 def _member(record: dict[str, Any]) -> SkippedMember:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -10,7 +10,8 @@ from typing import Any
 
 from service.insights.columns import events
 from service.insights.directory import Job
-from service.insights.insight import Context, Insight, NoOptions, Query, by_job, span
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, Insight, NoOptions, Query, span
 from service.insights.knowledge.lookup import skip_knowledge
 from service.insights.question import Question
 from service.kql.template import Template
@@ -26,6 +27,8 @@ _SKIPS = Template("""
 | summarize Events = count() by JobId, Reason, SourceId
 | summarize Events = sum(Events), Identities = countif(SourceId != "") by JobId, Reason
 """)
+
+_ORDER = ("-Events", "JobId", "Reason")
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,13 @@ class Skips(Insight[NoOptions, Skip]):
     ) -> Sequence[Query]:
         counted = events(question, schema, self.columns)
         kql = _SKIPS.fill(events=counted, reason=_REASON)
-        return [Query(kql, span(question), partial(by_job, row=_skip))]
+        return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
         self, context: Context, options: NoOptions, *counted: Any
     ) -> Sequence[tuple[Job, Skip]]:
-        skips: Mapping[str, list[Skip]] = counted[0]
-        found = [(job, row) for job in context.jobs() for row in skips.get(job.job_id, ())]
-        found.sort(key=lambda item: (-item[1].events, item[0].job_id, item[1].reason))
-        return found
+        fleet: FleetTable = counted[0]
+        return fleet.chosen(context).rows(context, _skip)
 
 
 def _skip(record: dict[str, Any]) -> Skip:

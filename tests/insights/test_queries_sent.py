@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -23,8 +23,10 @@ from service.insights.activity.counting import (
 from service.insights.activity.latest_cycles import latest_cycles_kql, read_latest_cycles
 from service.insights.asking import sliced
 from service.insights.catalogue import INSIGHTS
+from service.insights.directory import App, Directory, Job
 from service.insights.events import EventOptions, Place
-from service.insights.insight import FromActivity, Insight, NoOptions, Query
+from service.insights.fleet_table import FleetTable
+from service.insights.insight import Context, FromActivity, Insight, NoOptions, Query
 from service.insights.question import Filters, Question
 from service.insights.series import SeriesTable
 from service.insights.silence import Rhythms
@@ -55,6 +57,7 @@ FILTERS = {
     "jobs": frozenset({"job-a"}),
     "apps": frozenset({"garden"}),
 }
+JOB = Job("job-a", App("app-a", "Garden"), "", "", NOW, NOW)
 EVENT_OPTIONS = [
     EventOptions(),
     EventOptions(q="éva"),
@@ -146,15 +149,20 @@ class Read(dict[str, Any]):
         return super().get(name, default)
 
 
-class Watched(Result):
-    """A result whose rows share one note of what is read."""
+def note_reading(patch: pytest.MonkeyPatch, noted: set[str]) -> None:
+    """From now on, `noted` gets the name of every column that is read from a row."""
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        noted = self.__dict__.setdefault("noted", set())
-        for record in super().records():
-            row = Read(record)
-            row.read = noted
-            yield row
+    def noting(records: Callable[..., Iterable[dict[str, Any]]]) -> Callable[..., Any]:
+        def noted_records(*arguments: Any) -> list[dict[str, Any]]:
+            rows = [Read(record) for record in records(*arguments)]
+            for row in rows:
+                row.read = noted
+            return list(rows)
+
+        return noted_records
+
+    patch.setattr(Result, "records", noting(Result.records))
+    patch.setattr(FleetTable, "records", noting(FleetTable.records))
 
 
 @pytest.mark.parametrize("columns", SCHEMAS.values(), ids=SCHEMAS)
@@ -185,17 +193,23 @@ def test_each_filter_alone_is_sound(analyser: Analyser, one: str) -> None:
 
 @pytest.mark.parametrize("filters", [{}, FILTERS], ids=["unfiltered", "filtered"])
 async def test_all_columns_that_come_are_read_and_no_others(
-    room: MakeRoom, filters: Chosen
+    room: MakeRoom, filters: Chosen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = room(EVENTS).workspace
-    for name, query in queries(TableSchema(), filters).items():
+    context = Context(asked(filters), Directory({JOB.job_id: JOB}))
+    own = [(name, None, query) for name, query in own_queries(TableSchema()).items()]
+    for name, insight, query in [*sources(context.question, TableSchema()), *own]:
         if isinstance(query, FromActivity) or query.read is counted:
             continue
         result = await workspace.query(query.kql, query.span, deadline=PATIENT)
-        watched = Watched(result.columns, result.rows, result.statistics)
         assert result.rows, name
-        query.read(watched)
-        assert watched.__dict__["noted"] == {column.name for column in result.columns}, name
+        noted: set[str] = set()
+        with monkeypatch.context() as patch:
+            note_reading(patch, noted)
+            found = query.read(result)
+            if insight and isinstance(found, FleetTable):
+                assert list(insight.answer(context, insight.options(), found)), name
+        assert noted == {column.name for column in result.columns}, name
 
 
 def test_columns_are_the_same_whatever_the_workspace_lacks(analyser: Analyser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service.insights.directory import Directory
+from service.insights.fleet_table import FleetTable
 from service.insights.insight import Context, Insight, Query
 from service.insights.packs.model import Column, PackModel
 from service.insights.packs.query import PackQuery
@@ -122,32 +123,22 @@ class Pack(Insight[PackOptions, Any]):
         self, context: Context, options: PackOptions, *counted: Any
     ) -> Sequence[tuple[Any, Any]]:
         """The rows in the query's own order, each with its job, or `None` where it has none."""
-        rows: Sequence[Any] = counted[0]
+        fleet: FleetTable = counted[0]
         column, question = self.model.job_column, context.question
-        if column is None:
-            return [(None, row) for row in rows]
-        jobs = {job.job_id: job for job in context.jobs()}
-        some = question.job_id is not None or question.filters.jobs or question.filters.apps
-        pairs = [(jobs.get(getattr(row, column)), row) for row in rows]
-        return [pair for pair in pairs if pair[0] is not None] if some else pairs
+        if column and (
+            question.job_id is not None or question.filters.jobs or question.filters.apps
+        ):
+            fleet = fleet.chosen(context, column)
+        return fleet.rows(context, lambda record: self.row(**record), column)
 
-    def _read(self, result: Result) -> list[Any]:
+    def _read(self, result: Result) -> FleetTable:
         """The rows; `QueryRejected` where the query gives other columns than are declared."""
         if differences := column_differences(self.model.columns, result.columns):
             raise QueryRejected(
                 f"The pack {self.name} can't be answered: {differences[0][1]}; "
                 f"run check on {self.path.name}."
             )
-        order = [column.name for column in result.columns]
-        places = [order.index(column.name) for column in self.model.columns]
-        reals = {index for index, item in enumerate(self.model.columns) if item.type == "real"}
-        rows = []
-        for values in result.rows:
-            picked = [values[place] for place in places]
-            for index in reals:
-                picked[index] = None if picked[index] is None else float(picked[index])
-            rows.append(self.row(*picked))
-        return rows
+        return FleetTable.read(result)
 
 
 def pack_of(model: PackModel, query: PackQuery, path: Path) -> Pack:

@@ -122,7 +122,6 @@ class EmbeddedWorkspace:
             raise QueryRejected(f"The query can't run: {_first_line(error)}") from None
         finally:
             cursor.close()
-        rows = typed(description, rows)
         elapsed = timedelta(seconds=time.perf_counter() - started)
         partial = f"the result was cut at {self._max_rows:,} rows" if cut else None
         return Result(columns_of(description), rows, Statistics(elapsed, len(rows)), partial)
@@ -141,7 +140,7 @@ class EmbeddedWorkspace:
         rows: list[Values] = []
         step = max(1, _FETCH_VALUES // len(cursor.description))
         while chunk := cursor.fetchmany(step):
-            rows += chunk
+            rows += typed(cursor.description, chunk)
             run.check()
             if len(rows) > self._max_rows:
                 del rows[self._max_rows :]
