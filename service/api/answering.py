@@ -71,7 +71,7 @@ class Answering:
             path_fields=list((path_fields or {}).items()),
         )
         steady_for = resolved.steady_for
-        if token := getattr(parameters, "cursor", None):
+        if (token := getattr(parameters, "cursor", None)) is not None:
             asked, steady_for = asked.continued(self.signer.read(token, asked.purpose)), None
         options = await self._options(insight, asked.question, parameters)
         options = insight.begin(options, asked.position, asked.limit)

@@ -57,7 +57,7 @@ Instant = Annotated[
     _parsed(parse_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-# Together they stay below the 64 KiB that an address may have.
+# What an address may hold is 64 KiB: a list as long as this, of plain text.
 Text = Annotated[str, Field(max_length=256)]
 Texts = Annotated[list[Text], Field(max_length=200)]
 Lower = _parsed(str.lower)
@@ -248,11 +248,12 @@ def resolve_window(
 ) -> ResolvedWindow:
     """The window in whole bins; raises the problem that names the parameter to change.
 
-    Where no window can be asked for, it is all that the workspace retains.
+    Where no window can be asked for, it is all that the workspace retains, and as far ahead: a
+    clock that is wrong writes events too.
     """
     if not isinstance(parameters, Parameters):
         day = BINS["1d"]
-        window = Window(day.floor(now - retention), day.ceil(now) + day.width, day)
+        window = Window(day.floor(now - retention), day.ceil(now + retention), day)
         return ResolvedWindow(window, day.ceil(now) - now)
     start, end = _ends(parameters, default, now, max_window)
     width = _bin(parameters.bin, end - start)

@@ -29,6 +29,9 @@ ONCE_A_YEAR = 1 / 52
 ENOUGH_HISTORY = timedelta(days=14)
 """From here on every hour of the week was seen twice, and the rhythm is trusted."""
 
+STEADY_HISTORY = timedelta(days=2)
+"""From here on a job that was busy nearly every hour is known to be one that never rests."""
+
 SHORTEST = timedelta(hours=3)
 """Logs are minutes late as a rule, hours at times: nobody is silent before."""
 
@@ -36,9 +39,12 @@ LONGEST = timedelta(days=35)
 """Quiet for so long is silent, whatever the rhythm was."""
 
 NEW_DAILY, NEW_RARE = timedelta(days=3), timedelta(days=8)
-"""What a job without enough history may be quiet: a weekend and a day, or a week and a day."""
+"""What another job without enough history may be quiet: a weekend and a day, or a week and one."""
 
 _DAYS_OF_DAILY = 3
+_STEADY = 0.8
+"""Busy in this share of all hours, a job is taken for one that never rests."""
+
 _DOUBT = 0.5
 """Quiet weeks that are added to those seen of an hour that nothing else speaks for."""
 
@@ -102,13 +108,18 @@ def assess_fleet(
     busy = active.astype(np.int64)
     weeks = np.maximum(_weeks(first_hour, last_hour), busy)
     share = busy / np.maximum(weeks, 1)
-    limits = _quiet_hours(_chances(busy, weeks), share.sum(axis=1), last_hour, surprise)
-    every = _expected_hours(share)
+    at_large = busy.sum(axis=1) / np.maximum(weeks.sum(axis=1), 1)
+    known = np.array([known >= ENOUGH_HISTORY for known in history], bool)
+    steady = np.array([known >= STEADY_HISTORY for known in history], bool) & (at_large >= _STEADY)
+    chances = np.where(known[:, None], _chances(busy, weeks), np.minimum(at_large, _MOST)[:, None])
+    starts = np.where(known, share.sum(axis=1), at_large * HOURS)
+    limits = _quiet_hours(chances, starts, last_hour, surprise)
+    every = np.where(known, _expected_hours(share), 1.0)
     days_active = (busy.reshape(-1, 7, 24).sum(axis=2) > 0).sum(axis=1)
     verdicts = []
     for job, quiet_from in enumerate(last):
         expected = None
-        if history[job] >= ENOUGH_HISTORY and np.isfinite(every[job]):
+        if (known[job] or steady[job]) and np.isfinite(every[job]):
             expected = float(every[job]) * _HOUR
             passed = _MONDAY + int(last_hour[job] + 1 + limits[job]) * _HOUR
             since = max(passed, quiet_from + SHORTEST, quiet_from + expected)

@@ -47,6 +47,7 @@ class SilenceRow:
     `expected_every` is the usual time from one busy hour to the next, null without enough history.
     """
 
+    job_id: str
     last_event: datetime
     quiet_for: timedelta
     expected_every: timedelta | None
@@ -106,6 +107,7 @@ def silences_of(jobs: Sequence[Job], rhythms: Rhythms, now: datetime) -> dict[st
 
 def _row(job: Job, silence: Silence) -> SilenceRow:
     return SilenceRow(
+        job_id=job.job_id,
         last_event=job.last_event,
         quiet_for=silence.quiet_for,
         expected_every=silence.expected_every,

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import orjson
+
 from service.insights.columns import events
 from service.insights.directory import Job
 from service.insights.fleet_table import FleetTable
@@ -18,12 +20,16 @@ from service.kql.template import Template
 from service.table import TableSchema
 
 # The reason stands in the details of one of the steps; taking it from the text is many times
-# cheaper than taking the JSON of all steps apart, also where details are JSON held as text.
-_REASON = r'[Ss]kipReason\\*"\s*:\s*\\*"([^"\\]+)'
+# cheaper than taking the JSON of all steps apart. Where details are JSON held as text, its quotes
+# are escaped; such a text may also stand in a description, so it comes second.
+_REASON = r'(?i)"skipReason"\s*:\s*"((?:[^"\\]|\\.)+)"'
+_ESCAPED_REASON = r'(?i)\\"skipReason\\"\s*:\s*\\"([^"\\]+)'
 _SKIPS = Template("""
 {events:query}
 | where Result == "skipped"
-| extend Reason = extract({reason:string}, 1, ProvisioningSteps)
+| extend Plain = extract({reason:string}, 1, ProvisioningSteps),
+    Escaped = extract({escaped:string}, 1, ProvisioningSteps)
+| extend Reason = iff(Plain == "", Escaped, Plain)
 | summarize Events = count() by JobId, Reason, SourceId
 | summarize Events = sum(Events), Identities = countif(SourceId != "") by JobId, Reason
 """)
@@ -65,7 +71,7 @@ class Skips(Insight[NoOptions, Skip]):
         self, question: Question, options: NoOptions, schema: TableSchema
     ) -> Sequence[Query]:
         counted = events(question, schema, self.columns)
-        kql = _SKIPS.fill(events=counted, reason=_REASON)
+        kql = _SKIPS.fill(events=counted, reason=_REASON, escaped=_ESCAPED_REASON)
         return [Query(kql, span(question), partial(FleetTable.read, order=_ORDER))]
 
     def answer(
@@ -76,11 +82,20 @@ class Skips(Insight[NoOptions, Skip]):
 
 
 def _skip(record: dict[str, Any]) -> Skip:
-    known = skip_knowledge(record["Reason"])
+    reason = _unescaped(record["Reason"])
+    known = skip_knowledge(reason)
     return Skip(
-        reason=record["Reason"],
+        reason=reason,
         benign=known.benign if known else None,
         events=record["Events"],
         identities=record["Identities"],
         knowledge=ReasonKnowledge(known.meaning, known.action) if known else None,
     )
+
+
+def _unescaped(reason: str) -> str:
+    """The text that stands between the quotes of a JSON string."""
+    try:
+        return str(orjson.loads(f'"{reason}"'))
+    except orjson.JSONDecodeError:
+        return reason

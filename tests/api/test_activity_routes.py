@@ -162,3 +162,10 @@ async def test_last_counts_are_served_while_the_workspace_fails(
     fresh = (await service.json(url))["freshness"]
     assert (fresh["status"], fresh["reason"]) == ("fresh", None)
     assert fresh["as_of"] > before["freshness"]["as_of"]
+
+
+async def test_silence_names_its_job_on_both_routes(shared: Service) -> None:
+    (row,) = (await shared.json(f"/jobs/{GARDEN}/silence"))["data"]
+    fleet = {row["job_id"]: row for row in (await shared.json("/silence"))["data"]}
+    assert row["job_id"] == GARDEN
+    assert fleet[GARDEN] == row | {"app": fleet[GARDEN]["app"]}

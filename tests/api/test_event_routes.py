@@ -150,3 +150,21 @@ async def test_kql_takes_what_the_path_names_as_a_parameter(
     assert problem["errors"][0]["parameter"] == field
     text = (await shared.get(f"/insights/{name}/kql?{field}=some%27one")).text
     assert '"some\'one"' in text
+
+
+@pytest.mark.parametrize("url", ["/events?limit=3", f"/identities/{SOURCE}/events"])
+async def test_event_names_its_application_where_it_is_one_of_the_fleet(
+    shared: Service, url: str
+) -> None:
+    jobs = {row["job_id"]: row["app"] for row in (await shared.json("/jobs"))["data"]}
+    for row in (await shared.json(url))["data"]:
+        assert row["app"] == jobs[row["job_id"]]
+
+
+async def test_event_of_a_clock_that_is_ahead_is_found_by_its_id(
+    service: Service, store: Path, tmp_path: Path
+) -> None:
+    ahead = event(9001, NOW + timedelta(days=30))
+    await service.gain(grown(store, tmp_path / "grown.duckdb", [ahead], NOW))
+    found = await service.json("/events/e0000000-0000-4000-8000-000000009001")
+    assert found["data"]["time"] == "2026-12-22T13:04:10Z"

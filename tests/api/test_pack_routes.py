@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -154,3 +155,12 @@ async def test_bad_packs_are_listed_as_refused_and_stop_nothing(mine: Service) -
     assert "failures" in refused["d.yaml"]["message"]
     await mine.problem("/insights/wrong", 404, "insight-not-found")
     assert "columns" in await mine.json("/insights/failures")
+
+
+@pytest.mark.parametrize("broken", ["*", "(admin", "\\"])
+async def test_broken_regular_expression_is_the_callers_mistake(
+    shared: Service, broken: str
+) -> None:
+    url = f"/insights/privileged-groups?{urlencode({'groups': broken})}"
+    problem = await shared.problem(url, 400, "invalid-parameter")
+    assert [error["parameter"] for error in problem["errors"]] == ["groups"]

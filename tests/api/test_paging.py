@@ -121,6 +121,11 @@ async def test_cursor_is_good_for_its_own_question_only(shared: Service, other: 
     assert problem["errors"][0]["parameter"] == "cursor"
 
 
+async def test_empty_cursor_is_a_damaged_one(shared: Service) -> None:
+    problem = await shared.problem("/failures?cursor=", 400, "invalid-parameter")
+    assert problem["errors"][0]["parameter"] == "cursor"
+
+
 async def test_cursor_of_another_key_is_refused(shared: Service, store: Path) -> None:
     following = (await shared.json("/failures?limit=5"))["next"]
     settings = SETTINGS.model_copy(update={"cursor_key": SecretStr("another")})

@@ -139,6 +139,24 @@ def test_new_daily_job_is_judged_by_days_not_by_a_rhythm_nobody_knows() -> None:
     assert job.at(MONDAY).expected_every is None
 
 
+def test_job_that_never_rested_is_silent_after_hours_though_it_is_new() -> None:
+    for weeks in (3 / 7, 1, 2):
+        job = History(always, weeks=weeks)
+        assert not job.at(MONDAY + 2 * HOUR).silent
+        assert job.at(MONDAY + 6 * HOUR).silent
+        assert job.at(MONDAY).expected_every == HOUR
+
+
+def test_job_that_missed_every_tenth_hour_is_given_longer_than_one_that_never_rested() -> None:
+    missing = History(lambda instant: instant.hour % 10 != 5, weeks=5 / 7)
+    assert not missing.at(MONDAY + 3 * HOUR).silent
+    assert missing.at(MONDAY + 8 * HOUR).silent
+
+
+def test_one_busy_day_does_not_make_a_job_that_never_rests() -> None:
+    assert not History(always, weeks=1 / 7).at(MONDAY + 2 * DAY).silent
+
+
 def test_new_job_seen_once_gets_a_week_for_its_second_run() -> None:
     job = History(mondays_at_two, weeks=1, last=MONDAY - 6 * DAY)
     assert not job.at(job.events[-1] + WEEK).silent

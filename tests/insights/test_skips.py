@@ -85,3 +85,28 @@ async def test_jobs_are_apart_and_most_events_come_first(room: MakeRoom) -> None
     answered = await room(events).answer(SKIPS, question())
     assert [(job.job_id, row.events) for job, row in answered.rows] == [("b", 2), ("a", 1)]
     assert [row.events for row in await room(events).rows(SKIPS, question(job="a"))] == [1]
+
+
+async def test_reason_that_is_an_error_code_is_explained_by_the_code(room: MakeRoom) -> None:
+    lost = replace(SKIPPED, steps=(because("UnableToResolveReferenceAttributeValue"),))
+    (row,) = await room([lost]).rows(SKIPS, question())
+    assert row.benign is False
+    assert row.knowledge
+
+
+async def test_text_of_a_description_is_no_reason(room: MakeRoom) -> None:
+    misleading = Step("EntryImport", 'Got {"SkipReason":"Fake"}.', {})
+    told = replace(SKIPPED, steps=(misleading, because("RedundantExport")))
+    assert await counted(room, [told]) == [("RedundantExport", True, 1, 1)]
+
+
+@pytest.mark.parametrize("key", ["skipReason", "Skipreason", "SKIPREASON"])
+async def test_reason_is_found_whatever_the_case_of_its_key(room: MakeRoom, key: str) -> None:
+    assert await counted(room, [replace(SKIPPED, steps=(because("ImportSkipped", key),))]) == [
+        ("ImportSkipped", False, 1, 1)
+    ]
+
+
+async def test_reason_with_quotes_is_shown_whole(room: MakeRoom) -> None:
+    odd = 'Not "today", \\ nor é'
+    assert await counted(room, [replace(SKIPPED, steps=(because(odd),))]) == [(odd, None, 1, 1)]

@@ -27,8 +27,14 @@ def error_knowledge(code: str) -> ErrorKnowledge | None:
 
 
 def skip_knowledge(reason: str) -> SkipKnowledge | None:
-    """What is known of a skip reason, with its case; None for an unknown or empty one."""
-    return next((skip for skip in tables.skips() if skip.reason == reason), None)
+    """What is known of a skip reason, with its case; None for an unknown or empty one.
+
+    An error code may stand there too; such a skip is benign where nobody has to act on the code.
+    """
+    known = next((skip for skip in tables.skips() if skip.reason == reason), None)
+    if known is None and (error := error_knowledge(reason)):
+        return SkipKnowledge(reason, error.owner == "nobody", error.meaning, error.action)
+    return known
 
 
 def quarantine_knowledge(reason: str) -> QuarantineKnowledge | None:

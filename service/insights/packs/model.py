@@ -119,7 +119,7 @@ class Parameter(_Part):
         read = dict(given)
         for key in ("default", "minimum", "maximum"):
             if read.get(key) is not None:
-                if key != "default" and kind in ("string", "strings", "bool"):
+                if key != "default" and kind in ("string", "strings", "regex", "bool"):
                     raise ValueError(f"a {kind} has no {key}; drop it")
                 read[key] = _named(key, read[key], kind)
         if isinstance(read.get("enum"), list):

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.insights.columns import events
 from service.insights.packs.model import Parameter
-from service.insights.packs.values import ParameterType
+from service.insights.packs.values import ParameterType, literal_kind
 from service.insights.question import Question
 from service.kql.template import HoleKind, Kql, Template, pipe
 from service.kql.tokens import KqlError, Token, position, tokenize
@@ -53,6 +53,7 @@ _SAMPLE_EVENTS = Template(
 _SAMPLES: Mapping[ParameterType, Any] = {
     "string": "a",
     "strings": ["a", "b"],
+    "regex": "a",
     "long": 1,
     "real": 1.5,
     "bool": True,
@@ -141,7 +142,7 @@ class PackQuery:
 
     @cached_property
     def _kinds(self) -> Mapping[str, HoleKind]:
-        return {**{item.name: item.type for item in self.parameters}, **OWN_HOLES}
+        return {**{item.name: literal_kind(item.type) for item in self.parameters}, **OWN_HOLES}
 
     @cached_property
     def _padded(self) -> Template:

@@ -8,12 +8,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from service.kql.literals import literal
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from service.kql.literals import LiteralKind, literal
 from service.table import KqlType
 from service.times import format_duration, format_instant, parse_duration, parse_instant
 
 ColumnType = Literal["string", "long", "real", "bool", "datetime", "timespan", "dynamic"]
-ParameterType = Literal["string", "strings", "long", "real", "bool", "datetime", "timespan"]
+ParameterType = Literal[
+    "string", "strings", "regex", "long", "real", "bool", "datetime", "timespan"
+]
 
 MAX_TEXT = 512
 MAX_TEXTS = 200
@@ -21,6 +26,7 @@ MAX_TEXTS = 200
 PYTHON_TYPES: Mapping[str, Any] = {
     "string": str,
     "strings": list[str],
+    "regex": str,
     "long": int,
     "real": float,
     "bool": bool,
@@ -36,6 +42,7 @@ JSON_SCHEMAS: Mapping[ParameterType, dict[str, Any]] = {
         "items": {"type": "string", "maxLength": MAX_TEXT},
         "maxItems": MAX_TEXTS,
     },
+    "regex": {"type": "string", "maxLength": MAX_TEXT},
     "long": {"type": "integer"},
     "real": {"type": "number"},
     "bool": {"type": "boolean"},
@@ -52,6 +59,11 @@ def column_type(found: KqlType) -> ColumnType:
     return "long" if found == "int" else found
 
 
+def literal_kind(kind: ParameterType) -> LiteralKind:
+    """What a parameter's value is in a query."""
+    return "string" if kind == "regex" else kind
+
+
 def value_of(given: object, kind: ParameterType) -> Any:
     """A value from YAML, JSON or the text of an address; `ValueError` says what is expected.
 
@@ -59,7 +71,7 @@ def value_of(given: object, kind: ParameterType) -> Any:
     """
     value = _READERS[kind](given)
     try:
-        literal(value, kind)
+        literal(value, literal_kind(kind))
     except (TypeError, ValueError) as error:
         raise ValueError(str(error)) from None
     return value
@@ -88,6 +100,16 @@ def _strings(given: object) -> list[str]:
     if not isinstance(given, list | tuple) or len(given) > MAX_TEXTS:
         raise ValueError(f"expected a list of at most {MAX_TEXTS} texts")
     return [_string(item) for item in given]
+
+
+def _regex(given: object) -> str:
+    pattern = _string(given)
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)  # RE2, as in both workspaces
+    except pa.ArrowInvalid as error:
+        why = str(error).partition(": ")[2]
+        raise ValueError(f"expected a regular expression (RE2); {why}") from None
+    return pattern
 
 
 def _long(given: object) -> int:
@@ -142,6 +164,7 @@ def _timespan(given: object) -> timedelta:
 _READERS: Mapping[ParameterType, Callable[[object], Any]] = {
     "string": _string,
     "strings": _strings,
+    "regex": _regex,
     "long": _long,
     "real": _real,
     "bool": _bool,

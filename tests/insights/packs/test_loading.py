@@ -43,3 +43,36 @@ def test_name_of_another_insight_is_refused(tmp_path: Path) -> None:
     packs = load_packs([tmp_path], {"busy-objects"})
     assert packs.packs == {}
     assert [fault.line for fault in packs.refused] == [1]
+
+
+def test_query_that_no_workspace_can_run_is_refused_with_its_line(tmp_path: Path) -> None:
+    write_pack(tmp_path, MINE.replace("busy-objects", "good"), "good.yaml")
+    broken = MINE.replace("by job_id = JobId", "by job_id = JobIdentity")
+    write_pack(tmp_path, broken, "broken.yaml")
+    packs = load_packs([tmp_path])
+    assert list(packs.packs) == ["good"]
+    fault = packs.refused[0]
+    assert (fault.path.name, fault.line) == ("broken.yaml", line_with(broken, "JobIdentity"))
+    assert "JobIdentity" in fault.message
+
+
+def test_operator_that_only_log_analytics_knows_refuses_no_pack(tmp_path: Path) -> None:
+    exotic = """\
+name: exotic
+title: Exotic
+kql: |
+  AADProvisioningLogs
+  | where TimeGenerated >= {from} and TimeGenerated < {to}
+  | make-series events = count() on TimeGenerated from {from} to {to} step 1d by JobId
+columns:
+  - {name: JobId, type: string}
+  - {name: TimeGenerated, type: dynamic}
+  - {name: events, type: dynamic}
+"""
+    write_pack(tmp_path, exotic)
+    packs = load_packs([tmp_path])
+    assert (list(packs.packs), packs.refused) == (["exotic"], ())
+
+
+def line_with(text: str, word: str) -> int:
+    return text[: text.index(word)].count("\n") + 1
