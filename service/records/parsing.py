@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,9 +49,9 @@ def parse(chunk: Chunk) -> Parsed:
     refused: list[Refused] = []
     lines = 0
     if isinstance(chunk, Lines | Span):
-        text = _text(chunk, refused)
-        lines = text.count(b"\n")
-        records = _of_lines(text)
+        texts = _text(chunk, refused).split(b"\n")
+        lines = len(texts) - 1
+        records = _of_lines(texts)
     else:
         records = _of_cells(chunk) if isinstance(chunk, Cells) else _of_pieces(chunk)
     with _without_collection():
@@ -76,10 +76,11 @@ def _text(chunk: Lines | Span, refused: list[Refused]) -> bytes:
         return b""
 
 
-def _of_lines(text: bytes) -> Iterator[tuple[int, Row | RecordError]]:
-    for line, held in enumerate(text.split(b"\n"), 1):
-        if held and not held.isspace():
-            yield from _of_text(line, held)
+def _of_lines(texts: list[bytes]) -> Iterator[tuple[int, Row | RecordError]]:
+    for line, text in enumerate(texts, 1):
+        if text and not text.isspace():
+            for found in _found_in(text):
+                yield line, found
 
 
 def _of_pieces(chunk: Pieces) -> Iterator[tuple[int, Row | RecordError]]:
@@ -87,17 +88,16 @@ def _of_pieces(chunk: Pieces) -> Iterator[tuple[int, Row | RecordError]]:
         if piece.fault is not None:
             yield piece.line, UnknownShapeError(piece.fault)
         else:
-            yield from _of_text(piece.line, piece.text)
+            for found in _found_in(piece.text):
+                yield piece.line, found
 
 
-def _of_text(line: int, text: bytes) -> Iterator[tuple[int, Row | RecordError]]:
+def _found_in(text: bytes) -> Iterable[Row | RecordError]:
     try:
         value = parse_json(text, "it")
     except RecordError as error:
-        yield line, UnknownShapeError(*error.args)
-        return
-    for found in rows_of_value(value):
-        yield line, found
+        return (UnknownShapeError(*error.args),)
+    return rows_of_value(value)
 
 
 def _of_cells(chunk: Cells) -> Iterator[tuple[int, Row | RecordError]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from service.records import diagnostic, graph, log_analytics, portal_csv
 from service.records.problems import RecordError, UnknownShapeError
-from service.records.row import Row, row_of
+from service.records.row import Row, row_of, row_of_values
 from service.records.values import Fields, fields_of
 
 _WRAPPERS = ("records", "value")
@@ -18,6 +18,9 @@ _DEEPEST_WRAPPER = 4
 
 def row_of_record(record: Mapping[str, object]) -> Row:
     """The row of one event's record; `RecordError` says why there is none."""
+    values = diagnostic.values_of_event(record)
+    if values is not None:
+        return row_of_values(values)
     fields = fields_of(record)
     if diagnostic.is_diagnostic(fields):
         return row_of(diagnostic.fields_of_event(fields))
@@ -68,7 +71,7 @@ def _wrapped(value: object) -> Iterator[object] | None:
         held = value.get(key)
         if isinstance(held, list):
             return iter(held)
-    tables = value.get("tables")
+    tables = value.get("tables", value.get("Tables"))  # the API's answer, and its older form
     if isinstance(tables, list):
         return (row for table in tables for row in _table(table))
     if isinstance(value.get("columns"), list) and isinstance(value.get("rows"), list):

@@ -183,9 +183,10 @@ class Store:
         self.close()
 
     def _add_one(self, batch: pa.Table, arrived: datetime) -> Added:
-        id_keys = batch.column(ID_KEY).combine_chunks().storage.to_pylist()
-        content_keys = batch.column(CONTENT_KEY).combine_chunks().storage.to_pylist()
-        verdict = judge(id_keys, content_keys, self._known(batch, None in id_keys))
+        id_keys = batch.column(ID_KEY).combine_chunks().storage
+        content_keys = batch.column(CONTENT_KEY).combine_chunks().storage
+        has_nameless = id_keys.null_count > 0
+        verdict = judge(id_keys, content_keys, self._known(batch, has_nameless))
         if verdict.replaced:
             self._delete_nameless(verdict.replaced)
         if verdict.new:
@@ -193,7 +194,7 @@ class Store:
             self._connection.register("incoming", fresh)
             self._connection.execute(_INSERT, [arrived])
             self._connection.unregister("incoming")
-            self._has_nameless = self._has_nameless or None in id_keys
+            self._has_nameless = self._has_nameless or has_nameless
         return Added(len(batch) - verdict.already_there, verdict.already_there)
 
     def _known(self, batch: pa.Table, has_nameless: bool) -> Known:

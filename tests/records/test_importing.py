@@ -116,6 +116,17 @@ SHAPES: dict[str, bytes] = {
     "rows as array": dumped([*map(log_analytics, NUMBERS)]),
     "rows as lines": lines(*(log_analytics(n, text=False) for n in NUMBERS)),
     "query's answer": dumped(answer(*map(log_analytics, NUMBERS))),
+    "query's answer of the older API": dumped(
+        {
+            "Tables": [
+                {
+                    "TableName": "Table_0",
+                    "Columns": [{"ColumnName": name} for name in log_analytics(1)],
+                    "Rows": [[*log_analytics(n).values()] for n in NUMBERS],
+                }
+            ]
+        }
+    ),
     "rows as CSV": csv_text([*map(log_analytics, NUMBERS)]).encode(),
     "rows as the portal's CSV": csv_text([renamed_time(log_analytics(n)) for n in NUMBERS]).encode(
         "utf-8-sig"

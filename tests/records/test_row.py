@@ -119,6 +119,21 @@ def test_error_of_the_older_status_is_read() -> None:
     assert (found["ResultSignature"], found["ResultDescription"]) == ("OldCode", "Of old.")
 
 
+@pytest.mark.parametrize("key", ["errorInformation", "ErrorInformation", "errorInfo"])
+def test_error_may_stand_one_level_deeper_in_the_older_status(key: str) -> None:
+    error = {"errorCode": "OldCode", "reason": "Of old."}
+    record = without(changed(statusInfo={"Status": "Failure", key: error}), "resultSignature")
+    del record["properties"]["provisioningStatusInfo"]
+    found = row(record)
+    assert (found["ResultSignature"], found["ResultDescription"]) == ("OldCode", "Of old.")
+
+
+def test_property_that_is_null_leaves_the_envelopes_value() -> None:
+    record = changed(durationMs=None)
+    del record["properties"]["durationInMilliseconds"]
+    assert row(record | {"durationMs": 33})["DurationMs"] == 33
+
+
 @pytest.mark.parametrize("code", ["None", "", None, "null"])
 def test_no_error_code_is_the_empty_text(code: str | None) -> None:
     record = changed(provisioningStatusInfo={"Status": "success", "errorInformation": None})
