@@ -5,20 +5,24 @@ BIN := $(VENV)/bin
 STAMPS := .make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench openapi lock
+.PHONY: help setup run simulator test lint bench openapi lock
 
 help:
-	@echo "make run      the service with a made-up tenant on http://127.0.0.1:8080"
-	@echo "make test     the tests"
-	@echo "make lint     style, types, direction of imports"
-	@echo "make bench    what it costs, as ratios"
-	@echo "make openapi  writes openapi/ and docs/errors.md anew from the code"
-	@echo "make lock     resolves the pinned versions anew from pyproject.toml"
+	@echo "make run        the service with a made-up tenant on http://127.0.0.1:8080"
+	@echo "make simulator  Log Analytics simulated, with a made-up tenant, to point the service at"
+	@echo "make test       the tests"
+	@echo "make lint       style, types, direction of imports"
+	@echo "make bench      what it costs, as ratios"
+	@echo "make openapi    writes openapi/ and docs/errors.md anew from the code"
+	@echo "make lock       resolves the pinned versions anew from pyproject.toml"
 
 setup: $(STAMPS)/dev
 
 run: $(STAMPS)/run
 	@$(BIN)/provisioning-insights serve $(ARGS)
+
+simulator: $(STAMPS)/dev
+	@$(BIN)/python -m tests.simulator $(ARGS)
 
 test: $(STAMPS)/dev $(STAMPS)/analyser
 	@$(BIN)/python -m pytest $(ARGS)

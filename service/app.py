@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from service.api.answering import Answering
 from service.api.cursors import CursorSigner
 from service.api.insight_routes import InsightRoutes
 from service.api.openapi import document
+from service.api.scraping import METRICS, Scraping
 from service.api.service_routes import Ready, ServiceRoutes
 from service.api.serving import Serving
+from service.api.stopping import answered_when_given_up
 from service.cache.answers import AnswerCache, Policy
 from service.cache.bodies import BodyCache
 from service.insights.activity.keeper import Activity
@@ -34,18 +37,21 @@ from service.insights.catalogue import INSIGHTS
 from service.insights.packs.loading import SHIPPED, load_packs
 from service.insights.querying import Querying
 from service.metrics.exposition import Exposition
+from service.metrics.family import Limits
+from service.metrics.provisioning_families import Choices
+from service.metrics.questions import Questions, SkippedMembersMeasured, measured_packs
 from service.metrics.refresher import Refresher
 from service.metrics.service_families import ServiceFamilies
+from service.metrics.shown import Provisioning
 from service.settings import Settings
-from service.times import utc_now
+from service.times import parse_duration, rest, steady, utc_now
 from service.workspace.embedded import EmbeddedWorkspace
 from service.workspace.errors import QueryRejected, WorkspaceAccessDenied, WorkspaceUnanswered
+from service.workspace.gate import Gate
+from service.workspace.limits import QueryLimits
 from service.workspace.protocol import Workspace
 
 log = logging.getLogger(__name__)
-
-_GRACE = 3
-"""Refreshes that may fail before the service is no longer ready."""
 
 
 def create_app(
@@ -53,8 +59,8 @@ def create_app(
     workspace: Workspace,
     *,
     now: Callable[[], datetime] = utc_now,
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    monotonic: Callable[[], float] = steady,
+    sleep: Callable[[float], Awaitable[None]] = rest,
 ) -> ASGIApp:
     """The service as an ASGI application; it closes the workspace when it ends.
 
@@ -71,6 +77,12 @@ def create_app(
     counted = ServiceFamilies()
     parts = _Parts(settings, workspace, store, counted, now, monotonic, sleep)
 
+    def request(route: str, method: str, status: int, elapsed: float) -> None:
+        counted.request(route, method, status, elapsed)
+        # What scrapes count of themselves may be a second old: many of them cost no rendering.
+        if route != METRICS:
+            parts.exposition.outdate()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         refreshing = asyncio.create_task(parts.refresher.run())
@@ -83,17 +95,18 @@ def create_app(
             refreshing.cancel()
             await asyncio.gather(refreshing, return_exceptions=True)
             await parts.cache.close()
-            await workspace.close()
+            await parts.gate.close()
             await asyncio.to_thread(store.close)
             if folder:
                 folder.cleanup()
 
     return Serving(
-        parts.routes(lifespan),
+        answered_when_given_up(parts.routes(lifespan)),
         bodies=BodyCache(max_bytes=settings.body_memory, monotonic=monotonic),
+        ready=Scraping(parts.exposition).ready,
         monotonic=monotonic,
-        observe_request=counted.request,
-        observe_body=lambda outcome: counted.cache("bodies", outcome),
+        observe_request=request,
+        observe_body=partial(counted.cache, "bodies"),
     )
 
 
@@ -103,9 +116,7 @@ def openapi_document() -> dict[str, Any]:
         workspace = EmbeddedWorkspace(nothing)
         store = ActivityStore.open(None, "", memory_limit="64MB", threads=1)
         counted = ServiceFamilies()
-        parts = _Parts(
-            Settings(), workspace, store, counted, utc_now, time.monotonic, asyncio.sleep
-        )
+        parts = _Parts(Settings(), workspace, store, counted, utc_now, steady, rest)
         return parts.routes(None).openapi()
 
 
@@ -126,10 +137,16 @@ class _Parts:
         self._workspace = workspace
         self._now = now
         self._monotonic = monotonic
-        querying = Querying(workspace, deadline=settings.query_timeout, observe=counted.query)
+        limits = QueryLimits.shared if workspace.metered else QueryLimits.in_process
+        self.gate = Gate(workspace, limits(settings), monotonic=monotonic)
+        counted.watch(self.gate)
+        people, background = (
+            Querying(entrance, deadline=settings.query_timeout, observe=counted.query)
+            for entrance in (self.gate.people, self.gate.background)
+        )
         self._activity = Activity(
             store,
-            querying,
+            background,
             every=settings.refresh_every,
             retention=settings.retention,
             now=now,
@@ -148,14 +165,39 @@ class _Parts:
             failures=(WorkspaceUnanswered, WorkspaceAccessDenied),
             observe=lambda outcome: counted.cache("answers", outcome),
         )
-        self._asking = Asking(querying, self._activity, self.cache)
-        self._exposition = Exposition(counted)
+        self._asking = Asking(people, self._activity, self.cache, renewing=background)
+        self._packs = load_packs([SHIPPED, *settings.packs], INSIGHTS)
+        self.exposition = Exposition(counted.registry, monotonic)
+        questions = Questions(
+            Asking(background, self._activity, self.cache),
+            [SkippedMembersMeasured(), *measured_packs(self._packs.packs.values())],
+            fresh_for=settings.fresh_for,
+            max_window=settings.max_window,
+            retention=settings.retention,
+            now=now,
+            monotonic=monotonic,
+        )
+        provisioning = Provisioning(
+            self._activity,
+            questions,
+            self.exposition,
+            choices=Choices(
+                windows={name: parse_duration(name) for name in settings.metrics_windows},
+                delay=settings.metrics_delay,
+                top_errors=settings.metrics_top_errors,
+            ),
+            limits=Limits(
+                series=settings.metrics_max_series,
+                stale_after=settings.metrics_stale_after,
+                when_stale=settings.metrics_when_stale,
+            ),
+            now=now,
+        )
         self.refresher = Refresher(
             self._activity,
-            self._exposition,
+            questions,
+            provisioning,
             every=settings.refresh_every,
-            top_errors=settings.metrics_top_errors,
-            now=now,
             sleep=sleep,
         )
 
@@ -169,7 +211,7 @@ class _Parts:
             openapi_url=None,
             redirect_slashes=False,
         )
-        app.include_router(ServiceRoutes(self._ready, self._exposition.scrape).router())
+        app.include_router(ServiceRoutes(self._ready, self.exposition).router())
         answering = Answering(
             self._asking,
             _signer(self._settings),
@@ -178,31 +220,31 @@ class _Parts:
             max_window=self._settings.max_window,
             retention=self._settings.retention,
         )
-        packs = load_packs([SHIPPED, *self._settings.packs], INSIGHTS)
-        for fault in packs.refused:
+        for fault in self._packs.refused:
             log.warning("a pack is refused: %s", fault)
-        app.include_router(InsightRoutes(answering, packs).router())
-        app.include_router(catalogue_routes.router(packs))
+        app.include_router(InsightRoutes(answering, self._packs).router())
+        app.include_router(catalogue_routes.router(self._packs))
         errors.install(app)
         app.openapi = lambda: document(app)  # type: ignore[method-assign]
         return app
 
     def _ready(self) -> Ready | str:
-        standing = self._activity.standing
-        if standing is None:
-            reason = self._activity.failure or "the service is starting"
-            return f"The workspace was not read yet: {reason}"
-        grace = self._settings.refresh_every * _GRACE + self._settings.query_timeout
-        if (age := self._monotonic() - standing.made) > grace.total_seconds():
-            return f"The workspace has not answered for {age:.0f} s: {standing.failure}"
-        directory = self._activity.directory()
+        activity, gate = self._activity, self.gate
+        if activity.standing is None:
+            return f"Loading: {activity.failure or 'the service is starting'}"
+        reasons = [reason for reason in (activity.overdue, gate.left_alone) if reason]
+        if seconds := math.ceil(gate.throttled_for):
+            reasons.append(f"the workspace is throttling and takes no queries for {seconds} s")
+        directory = activity.directory()
         return Ready(
-            status="ready",
+            status="degraded" if reasons else "ready",
+            reason="; ".join(dict.fromkeys(reasons)) or None,
             workspace=self._workspace.identity,
             jobs=len(directory.jobs),
+            as_of=activity.standing.looked,
             events_until=directory.events_until,
-            loaded_from=self._activity.store.state.loaded_from,
-            complete=self._activity.loaded,
+            loaded_from=activity.store.state.loaded_from,
+            complete=activity.loaded,
         )
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import yaml
 from pydantic import (
@@ -32,7 +33,21 @@ PREFIX = "INSIGHTS_"
 
 _SIZE = re.compile(r"^([1-9][0-9]{0,11}) ?(B|KiB|MiB|GiB)$", re.ASCII)
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SEPARATORS = {"logs": ":", "packs": ":", "workspace_id": ",", "metrics_windows": ","}
 _SECONDS = re.compile(r"([1-9][0-9]{0,8})s", re.ASCII)
+
+_GUID = {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"}
+_HTTPS = r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
+_WORKSPACE_RESOURCE = (
+    r"^/[Ss]ubscriptions/[0-9A-Fa-f-]{36}/[Rr]esource[Gg]roups/[^/]+/providers/"
+    r"[Mm]icrosoft\.[Oo]perational[Ii]nsights/workspaces/[A-Za-z0-9-]+$"
+)
+_MOST_WORKSPACES = 100  # that Log Analytics takes in one query
+
+_NO_TIME = ("0s", "PT0S")
+_WHOLE_BINS = timedelta(minutes=5)
+_LONGEST_METRICS_WINDOW = timedelta(days=90)
+_WINDOWS = "a list of windows such as 1h and 24h, in whole 5 minutes and at most 90d"
 
 _DURATION = "a duration such as 30s, 5m, 24h, 7d or PT1H"
 _BYTES = "a size such as 64MiB or 2GiB"
@@ -55,6 +70,23 @@ def _duration(given: object) -> object:
         raise ValueError(_DURATION) from None
 
 
+def _delay(given: object) -> object:
+    return timedelta(0) if given in _NO_TIME else _duration(given)
+
+
+def _windows(given: object) -> object:
+    if not isinstance(given, list | tuple) or not given:
+        raise ValueError(_WINDOWS)
+    for window in given:
+        try:
+            length = parse_duration(window)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(_WINDOWS) from None
+        if length % _WHOLE_BINS or length > _LONGEST_METRICS_WINDOW:
+            raise ValueError(_WINDOWS)
+    return tuple(dict.fromkeys(given))
+
+
 def _bytes(given: object) -> object:
     if isinstance(given, int) and not isinstance(given, bool) and given > 0:
         return given
@@ -75,6 +107,32 @@ def _path(given: object) -> object:
     return given
 
 
+def _workspace_ids(given: object) -> object:
+    ids = (given,) if isinstance(given, str) else given
+    try:
+        checked = [str(UUID(item.strip())) for item in ids]  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("one workspace ID or a list of them, each a GUID") from None
+    if len(checked) > _MOST_WORKSPACES:
+        raise ValueError(f"at most {_MOST_WORKSPACES} workspace IDs")
+    return tuple(dict.fromkeys(checked))
+
+
+def _resource_id(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(_WORKSPACE_RESOURCE, given):
+        return given
+    raise ValueError(
+        "the workspace's resource ID: /subscriptions/…/resourceGroups/…/providers/"
+        "Microsoft.OperationalInsights/workspaces/…"
+    )
+
+
+def _https(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(_HTTPS, given):
+        return given.rstrip("/")
+    raise ValueError("an address that begins with https://")
+
+
 def _host(given: object) -> object:
     if given == "localhost":
         return given
@@ -89,6 +147,16 @@ Duration = Annotated[
     BeforeValidator(_duration),
     WithJsonSchema({"type": "string", "examples": ["30s", "5m", "24h", "7d", "PT1H"]}),
 ]
+Delay = Annotated[
+    timedelta,
+    BeforeValidator(_delay),
+    WithJsonSchema({"type": "string", "examples": ["PT0S", "5m", "PT1H"]}),
+]
+Windows = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_windows),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
 Bytes = Annotated[
     int,
     BeforeValidator(_bytes),
@@ -101,6 +169,26 @@ Bytes = Annotated[
             "examples": ["64MiB", "2GiB"],
         }
     ),
+]
+WorkspaceIds = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_workspace_ids),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _GUID,
+                {"type": "array", "items": _GUID, "maxItems": _MOST_WORKSPACES},
+            ]
+        }
+    ),
+]
+ResourceId = Annotated[
+    str,
+    BeforeValidator(_resource_id),
+    WithJsonSchema({"type": "string", "pattern": _WORKSPACE_RESOURCE}),
+]
+HttpsAddress = Annotated[
+    str, BeforeValidator(_https), WithJsonSchema({"type": "string", "pattern": _HTTPS})
 ]
 Given = Annotated[Path, BeforeValidator(_path)]
 Whole = BeforeValidator(_whole)
@@ -128,11 +216,44 @@ class Settings(BaseModel):
     store: Given | None = None
     """A store that was made with `import`, to be served as it is."""
 
+    workspace_id: WorkspaceIds = ()
+    """The Log Analytics workspace to ask, or several, which are asked together."""
+
+    workspace_resource_id: ResourceId | None = None
+    """The first workspace's resource ID in Azure: with it, answers link to the Azure portal."""
+
+    cloud: Literal["public", "usgov", "china"] = "public"
+    """The Azure cloud that the workspace is in."""
+
+    endpoint: HttpsAddress | None = None
+    """Where Log Analytics is asked, if not where its cloud says."""
+
+    audience: HttpsAddress | None = None
+    """What tokens are asked for, if not for the endpoint."""
+
+    ca_file: Given | None = None
+    """A PEM file with the certificates to trust instead of the system's."""
+
     packs: tuple[Given, ...] = ()
     """Folders of packs, and packs, to answer beside those that come with the service."""
 
     query_timeout: Duration = timedelta(seconds=60)
     """How long one query may run before it is stopped."""
+
+    query_concurrency: Annotated[int, Field(ge=1, le=64), Whole] = 4
+    """Queries that the workspace is asked at once, by all replicas together."""
+
+    query_budget: Annotated[int, Field(ge=1, le=10_000), Whole] = 100
+    """Queries that Log Analytics is asked in any 30 seconds, by all replicas together."""
+
+    replicas: Annotated[int, Field(ge=1, le=1000), Whole] = 1
+    """Processes that share `query_concurrency` and `query_budget`."""
+
+    queue_wait: Duration = timedelta(seconds=10)
+    """How long a question may wait for its turn before it is answered with `overloaded`."""
+
+    queue_length: Annotated[int, Field(ge=1, le=10_000), Whole] = 100
+    """Questions that may wait for their turn; one more is answered with `overloaded`."""
 
     max_window: Duration = timedelta(days=90)
     """The longest window that may be asked for."""
@@ -173,8 +294,23 @@ class Settings(BaseModel):
     embedded_threads: Annotated[int, Field(ge=1, le=64), Whole] = 2
     """Threads that DuckDB may use in the embedded workspace."""
 
+    metrics_windows: Windows = ("1h", "24h")
+    """The windows of `window_events` and `window_failures`."""
+
+    metrics_delay: Delay = timedelta(0)
+    """How late events may be: the windows of metrics end that much before now."""
+
     metrics_top_errors: Annotated[int, Field(ge=1, le=100), Whole] = 10
     """Error codes that a job shows in `window_failures`; the rest count as `other`."""
+
+    metrics_max_series: Annotated[int, Field(ge=1, le=1_000_000), Whole] = 50_000
+    """Series that one family of metrics may have; the smallest others count as `other`."""
+
+    metrics_when_stale: Literal["keep", "drop", "zero"] = "keep"
+    """What becomes of values that can't be renewed: kept, dropped, or shown as 0."""
+
+    metrics_stale_after: Duration = timedelta(minutes=15)
+    """The age from which values count as such; an answer's own `fresh_for` is added to it."""
 
     cursor_key: SecretStr | None = None
     """The secret that signs cursors; replicas must share it. Random for each start if not set."""
@@ -207,11 +343,12 @@ def load_settings(
             problems.append(f"{label}: given {shown}, expected {_expected(name, fault['msg'])}")
     if settings is None or problems:
         raise SettingsError("\n".join(dict.fromkeys(problems)))
-    if settings.logs and settings.store:
-        raise SettingsError(
-            f"{given['logs'][0]} and {given['store'][0]}: give one of them; import the logs into "
-            "the store first"
-        )
+    sources = [name for name in ("workspace_id", "store", "logs") if getattr(settings, name)]
+    if len(sources) > 1:
+        first, second = (given[name][0] for name in sources[:2])
+        files = sources == ["store", "logs"]
+        hint = "; import the logs into the store first" if files else ""
+        raise SettingsError(f"{second} and {first}: give one of them{hint}")
     return settings
 
 
@@ -232,7 +369,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, An
     for variable, value in environment.items():
         if variable.startswith(PREFIX) and value:
             name = variable.removeprefix(PREFIX).lower()
-            found[name] = (variable, value.split(":") if name in ("logs", "packs") else value)
+            separator = _SEPARATORS.get(name)
+            found[name] = (variable, value.split(separator) if separator else value)
     return found
 
 
@@ -260,24 +398,26 @@ def _from_file(path: Path | None) -> dict[str, tuple[str, Any]]:
 
 
 def _expected(name: str, message: str) -> str:
-    if name in ("port", "embedded_threads", "metrics_top_errors"):
-        low, high = (bound for bound in _bounds(name))
-        return f"a whole number from {low} to {high}"
+    if bounds := _bounds(name):
+        return f"a whole number from {bounds['ge']} to {bounds['le']}"
     if name in ("logs", "packs"):
         return "a list of paths"
-    if name in ("store", "activity"):
+    if name in ("store", "activity", "ca_file"):
         return "a path"
+    if name == "cloud":
+        return "public, usgov or china"
+    if name == "metrics_when_stale":
+        return "keep, drop or zero"
     return message.removeprefix("Value error, ")
 
 
-def _bounds(name: str) -> tuple[int, int]:
-    limits = {
+def _bounds(name: str) -> dict[str, int]:
+    return {
         key: getattr(rule, key)
         for rule in Settings.model_fields[name].metadata
         for key in ("ge", "le")
         if hasattr(rule, key)
     }
-    return limits["ge"], limits["le"]
 
 
 def _suggest(name: str) -> str:

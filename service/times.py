@@ -5,9 +5,15 @@ Weeks begin on Monday, as in Kusto, whose `bin` counts from 0001-01-01, a Monday
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+_NAP = 5.0
 
 _MONDAY = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -24,6 +30,33 @@ _RFC3339 = re.compile(
 def utc_now() -> datetime:
     """The present instant; services are handed a clock, so that tests can hand in another."""
     return datetime.now(UTC)
+
+
+def steady() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps.
+
+    Python's monotonic clock stands still in a laptop that sleeps: what was fresh in the evening
+    would be fresh in the morning. Linux has another one; on macOS it is the system's monotonic
+    clock, on Windows Python's own.
+    """
+    if _STEADY is None:
+        return time.monotonic()
+    return time.clock_gettime(_STEADY)
+
+
+async def rest(
+    seconds: float,
+    *,
+    clock: Callable[[], float] = steady,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Waits until so many seconds have passed on the clock, at most `_NAP` too long.
+
+    The event loop's own clock may stand still while the machine sleeps, hence in short naps.
+    """
+    due = clock() + seconds
+    while (left := due - clock()) > 0:
+        await sleep(min(left, _NAP))
 
 
 def parse_duration(text: str) -> timedelta:
@@ -91,6 +124,13 @@ class Bin:
 BINS: dict[str, Bin] = {
     name: Bin(name, parse_duration(name)) for name in ("5m", "15m", "1h", "6h", "1d", "7d")
 }
+
+
+def default_bin(length: timedelta) -> Bin:
+    """What a window of this length is cut into where nothing else is asked for."""
+    if length <= timedelta(hours=6):
+        return BINS["5m"]
+    return BINS["1h"] if length <= timedelta(days=3) else BINS["1d"]
 
 
 @dataclass(frozen=True)

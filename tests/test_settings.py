@@ -18,7 +18,13 @@ from service.settings import Settings, SettingsError, load_settings, settings_sc
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+RESOURCE = (
+    "the workspace's resource ID: /subscriptions/…/resourceGroups/…/providers/"
+    "Microsoft.OperationalInsights/workspaces/…"
+)
+GUIDS = "one workspace ID or a list of them, each a GUID"
 DURATION = "a duration such as 30s, 5m, 24h, 7d or PT1H"
+WINDOWS = "a list of windows such as 1h and 24h, in whole 5 minutes and at most 90d"
 EXAMPLE = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
@@ -66,9 +72,17 @@ def test_wrong_value_is_forgiven_where_another_wins(tmp_path: Path) -> None:
         ("store", "events.duckdb", Path("events.duckdb")),
         ("activity", "activity.duckdb", Path("activity.duckdb")),
         ("activity_memory", "64MiB", 64 << 20),
+        ("query_concurrency", "2", 2),
+        ("query_budget", "40", 40),
+        ("replicas", "3", 3),
+        ("queue_wait", "5s", timedelta(seconds=5)),
+        ("queue_length", "7", 7),
         ("refresh_every", "30s", timedelta(seconds=30)),
         ("startup_wait", "PT2M", timedelta(minutes=2)),
         ("fresh_for", "90s", timedelta(seconds=90)),
+        ("metrics_windows", "30m,7d,30m", ("30m", "7d")),
+        ("metrics_delay", "0s", timedelta(0)),
+        ("metrics_delay", "10m", timedelta(minutes=10)),
         ("max_window", "P1DT12H", timedelta(hours=36)),
         ("answer_memory", "1GiB", 1 << 30),
         ("body_memory", "512 KiB", 512 << 10),
@@ -92,6 +106,10 @@ def test_empty_variable_counts_as_not_set(name: str) -> None:
         ("port", "65536", "a whole number from 0 to 65535"),
         ("embedded_threads", "0", "a whole number from 1 to 64"),
         ("metrics_top_errors", "101", "a whole number from 1 to 100"),
+        ("metrics_max_series", "0", "a whole number from 1 to 1000000"),
+        ("metrics_when_stale", "hide", "keep, drop or zero"),
+        ("metrics_delay", "soon", DURATION),
+        ("replicas", "0", "a whole number from 1 to 1000"),
         ("host", "example.net", "an IP address to listen on, such as 127.0.0.1, or localhost"),
         ("host", "127.0.0.1:80", "an IP address to listen on, such as 127.0.0.1, or localhost"),
         ("query_timeout", "soon", DURATION),
@@ -104,6 +122,10 @@ def test_empty_variable_counts_as_not_set(name: str) -> None:
         ("startup_wait", "never", DURATION),
         ("body_memory", "0MiB", "a size such as 64MiB or 2GiB"),
         ("logs", "a::b", "a list of paths"),
+        ("cloud", "mars", "public, usgov or china"),
+        ("endpoint", "http://api.example", "an address that begins with https://"),
+        ("audience", "api.example", "an address that begins with https://"),
+        ("workspace_resource_id", "/subscriptions/1", RESOURCE),
     ],
 )
 def test_wrong_variable_is_named_with_what_is_expected(name: str, text: str, expected: str) -> None:
@@ -128,10 +150,17 @@ def test_wrong_variable_is_named_with_what_is_expected(name: str, text: str, exp
         ("activity: ''", "activity: given '', expected a path"),
         ("activity: [a]", "activity: given ['a'], expected a path"),
         ("store: {a: b}", "store: given {'a': 'b'}, expected a path"),
+        ("metrics_windows: [7m]", f"metrics_windows: given ['7m'], expected {WINDOWS}"),
+        ("metrics_windows: [91d]", f"metrics_windows: given ['91d'], expected {WINDOWS}"),
+        ("metrics_windows: []", f"metrics_windows: given [], expected {WINDOWS}"),
+        ("metrics_windows: 1h", f"metrics_windows: given '1h', expected {WINDOWS}"),
         ("prot: 80", "prot: is not a setting; did you mean port?"),
         ("zzz: 80", "zzz: is not a setting; see docs/configuration.md for all of them"),
         ("80: 80", "80: is not a setting; see docs/configuration.md for all of them"),
         ("port: 1\nport: 2", "port: is given twice"),
+        ("ca_file: ''", "ca_file: given '', expected a path"),
+        ("workspace_id: 3", f"workspace_id: given 3, expected {GUIDS}"),
+        ("workspace_id: [garden]", f"workspace_id: given ['garden'], expected {GUIDS}"),
     ],
 )  # fmt: skip
 def test_wrong_line_of_the_file_is_named(tmp_path: Path, line: str, said: str) -> None:
@@ -193,6 +222,31 @@ def test_logs_and_store_together_are_refused_by_where_they_came_from() -> None:
     assert said.startswith("--logs and INSIGHTS_STORE: give one of them")
 
 
+WORKSPACE = "0f5b7a2c-9a34-4c0e-8a57-6f1f0d0b3c11"
+OTHER = "c1f5a3de-8b1a-4f0a-9c55-6f6f0f4b7d21"
+
+
+def test_workspaces_are_one_or_several_each_once(tmp_path: Path) -> None:
+    both = load_settings({"INSIGHTS_WORKSPACE_ID": f"{WORKSPACE}, {OTHER.upper()}"}, None, {})
+    assert both.workspace_id == (WORKSPACE, OTHER)
+    config = tmp_path / "settings.yaml"
+    assert from_file(config, f"workspace_id: {OTHER}").workspace_id == (OTHER,)
+    again = load_settings({}, None, {"workspace_id": [OTHER, WORKSPACE, OTHER]})
+    assert again.workspace_id == (OTHER, WORKSPACE)
+
+
+def test_no_query_takes_more_workspaces_than_log_analytics_does() -> None:
+    many = [f"{number:08}-0000-4000-8000-000000000000" for number in range(101)]
+    assert "at most 100 workspace IDs" in refusal(options={"workspace_id": many})
+
+
+@pytest.mark.parametrize("other", [{"store": Path("a.duckdb")}, {"logs": [Path("b")]}])
+def test_a_workspace_and_files_together_are_refused(other: dict[str, Any]) -> None:
+    said = refusal({"INSIGHTS_WORKSPACE_ID": WORKSPACE}, None, other)
+    (name,) = other
+    assert said == f"--{name} and INSIGHTS_WORKSPACE_ID: give one of them"
+
+
 def test_secret_is_never_shown(tmp_path: Path) -> None:
     found = load_settings({"INSIGHTS_CURSOR_KEY": "hush-hush"}, None, {})
     assert found.cursor_key
@@ -230,7 +284,12 @@ def test_documented_example_is_valid_and_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["port: 65536", "prot: 1", "fresh_for: 300", "answer_memory: 64MB", "logs: a"]
+    "line",
+    [
+        *("port: 65536", "prot: 1", "fresh_for: 300", "answer_memory: 64MB", "logs: a"),
+        *("endpoint: http://a", "workspace_id: [garden]", "workspace_resource_id: garden"),
+        "cloud: mars",
+    ],
 )
 def test_schema_refuses_what_the_service_refuses(tmp_path: Path, line: str) -> None:
     assert not Draft202012Validator(settings_schema()).is_valid(yaml.safe_load(line))
@@ -244,7 +303,8 @@ def test_defaults_in_the_schema_are_what_the_service_reads(tmp_path: Path) -> No
         for name, described in settings_schema()["properties"].items()
         if described["default"] is not None
     }
-    assert set(Settings.model_fields) - set(defaults) == {"store", "activity", "cursor_key"}
+    without = {"activity", "audience", "ca_file", "cursor_key", "endpoint", "store"}
+    assert set(Settings.model_fields) - set(defaults) == {*without, "workspace_resource_id"}
     assert from_file(tmp_path / "settings.yaml", yaml.safe_dump(defaults)) == Settings()
     assert Draft202012Validator(settings_schema()).is_valid(defaults)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
@@ -16,6 +17,8 @@ from service.times import (
     format_instant,
     parse_duration,
     parse_instant,
+    rest,
+    steady,
 )
 
 _OFFSETS = st.integers(-14 * 60, 14 * 60)
@@ -183,3 +186,28 @@ def test_window_is_cut_into_whole_bins(width: Bin, instant: datetime, count: int
     assert window.bins == len(starts) == count
     assert [width.floor(each) for each in starts] == starts
     assert all(window.start <= each < window.end for each in starts)
+
+
+def test_steady_clock_passes_as_real_seconds_do() -> None:
+    began, earlier = time.perf_counter(), steady()
+    time.sleep(0.01)
+    passed = steady() - earlier
+    assert 0 < passed <= time.perf_counter() - began
+
+
+@given(st.floats(0.001, 10_000), st.lists(st.sampled_from([0.0, 0.5, 1.0, 28_800.0]), max_size=30))
+async def test_rest_ends_when_its_time_has_passed_however_long_the_machine_slept(
+    seconds: float, slept: list[float]
+) -> None:
+    now, naps, asleep = 50.0, [], iter(slept)
+
+    async def nap(length: float) -> None:
+        nonlocal now
+        naps.append(length)
+        now += length + next(asleep, 0.0)
+
+    await rest(seconds, clock=lambda: now, sleep=nap)
+    assert now >= 50.0 + seconds - 1e-6
+    assert all(0 < length <= 5 for length in naps)
+    assert sum(naps) <= seconds + 1e-6
+    assert 50.0 + seconds > now - naps[-1] - max(slept, default=0) - 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_origin
@@ -18,11 +18,13 @@ from service.api.negotiation import Format, negotiate
 from service.api.pack_parameters import given
 from service.api.parameters import InsightParameters, ResolvedWindow, options_of, resolve_window
 from service.api.problems import ParameterError, Problem
-from service.api.serving import keep_while_fresh, raw_path
-from service.insights.asking import Asking
+from service.api.serving import keep_while_fresh, raw_path, sees
+from service.insights.asking import Answered, Asking
 from service.insights.insight import Insight
 from service.insights.packs.pack import Pack
 from service.insights.question import Question
+from service.times import Window
+from service.workspace.errors import WorkspaceAccessDenied, WorkspaceUnanswered
 
 FORMATS: dict[str, tuple[Format, ...]] = {
     "object": ("json", "csv"),
@@ -62,7 +64,9 @@ class Answering:
         resolved = self._window(insight, parameters, now)
         asked = Asked(
             insight=insight,
-            question=Question(resolved.window, now, parameters.filters(), job_id),
+            question=Question(
+                resolved.window, now, parameters.filters(), job_id, sees(request.scope)
+            ),
             format=chosen,
             limit=getattr(parameters, "limit", 1),
             path=raw_path(request.scope),
@@ -76,7 +80,8 @@ class Answering:
         options = await self._options(insight, asked.question, parameters)
         options = insight.begin(options, asked.position, asked.limit)
         asked = replace(asked, options=replace(options, **(path_fields or {})))
-        answered = await self.asking.ask(insight, asked.question, asked.options)
+        earlier = resolved.earlier(self.asking.kept_for) if steady_for is not None else ()
+        asked, answered = await self._asked(asked, earlier)
         if insight.name == "event" and not answered.rows:
             raise Problem("event-not-found", "No event that the workspace retains has this ID.")
         portal = await self.asking.portal_link(insight, asked.question, asked.options)
@@ -85,6 +90,20 @@ class Answering:
             expires = min(expires, clock + steady_for.total_seconds())
         keep_while_fresh(request.scope, answered.freshness.made, expires)
         return await asyncio.to_thread(render, asked, answered, portal, self.signer)
+
+    async def _asked(self, asked: Asked, earlier: Iterable[Window]) -> tuple[Asked, Answered[Any]]:
+        """The answer, and to what: windows move on, also while the workspace fails, and then the
+        answer is that of the last window before that is kept."""
+        try:
+            return asked, await self.asking.ask(asked.insight, asked.question, asked.options)
+        except (WorkspaceUnanswered, WorkspaceAccessDenied) as error:
+            for window in earlier:
+                before = replace(asked, question=replace(asked.question, window=window))
+                if answered := await self.asking.kept(
+                    asked.insight, before.question, asked.options, str(error)
+                ):
+                    return before, answered
+            raise
 
     async def kql(
         self, request: Request, insight: Insight[Any, Any], parameters: InsightParameters

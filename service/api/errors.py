@@ -15,6 +15,7 @@ from service.api.problems import KINDS, MEDIA_TYPE, ParameterError, Problem
 from service.api.serving import raw_path, request_id
 from service.insights.asking import JobNotFound
 from service.workspace.errors import (
+    Overloaded,
     QueryRejected,
     WorkspaceAccessDenied,
     WorkspaceError,
@@ -97,6 +98,7 @@ def _workspace(request: Request, error: Exception) -> Response:
         (QueryRejected, "workspace-rejected-query"),
         (WorkspaceAccessDenied, "workspace-access-denied"),
         (WorkspaceTimeout, "workspace-timeout"),
+        (Overloaded, "overloaded"),
         (WorkspaceError, "workspace-unavailable"),
     ]
     code = next(code for kind, code in codes if isinstance(error, kind))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator
 from starlette.responses import PlainTextResponse, Response
 
 from service.api.answering import FORMATS, Answering
@@ -25,6 +26,7 @@ from service.api.parameters import (
     offering,
     with_path_fields,
 )
+from service.api.serving import unescaped
 from service.insights.catalogue import INSIGHTS
 from service.insights.insight import Insight
 from service.insights.packs.loading import Packs
@@ -52,6 +54,7 @@ JobId = Annotated[
         max_length=512,
         examples=[JOB_ID],
     ),
+    AfterValidator(unescaped),
 ]
 SourceId = Annotated[
     str,
@@ -61,6 +64,7 @@ SourceId = Annotated[
         max_length=512,
         examples=[SOURCE_ID],
     ),
+    AfterValidator(unescaped),
 ]
 EventId = Annotated[
     str,
@@ -70,6 +74,7 @@ EventId = Annotated[
         max_length=512,
         examples=[EVENT_ID],
     ),
+    AfterValidator(unescaped),
 ]
 Endpoint = Callable[..., Awaitable[Response]]
 

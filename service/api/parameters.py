@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +17,14 @@ from service.insights.events import EventOptions
 from service.insights.insight import NoOptions
 from service.insights.question import Action, Filters, Result
 from service.insights.spikes import Dimension, SpikeOptions
-from service.times import BINS, Bin, Window, format_duration, parse_duration, parse_instant
+from service.times import (
+    BINS,
+    Window,
+    default_bin,
+    format_duration,
+    parse_duration,
+    parse_instant,
+)
 
 MAX_BINS = 2000
 PATH_FIELDS = {
@@ -236,6 +244,17 @@ class ResolvedWindow:
 
     window: Window
     steady_for: timedelta | None
+    start_moves: bool = True
+
+    def earlier(self, within: timedelta) -> Iterator[Window]:
+        """What the same request meant before, a bin at a time; nothing if always the same."""
+        width = self.window.bin.width
+        if self.steady_for is None:
+            return
+        for back in range(1, math.ceil(within / width) + 1):
+            start = self.window.start - back * width if self.start_moves else self.window.start
+            if start < (end := self.window.end - back * width):
+                yield replace(self.window, start=start, end=end)
 
 
 def resolve_window(
@@ -256,7 +275,7 @@ def resolve_window(
         window = Window(day.floor(now - retention), day.ceil(now + retention), day)
         return ResolvedWindow(window, day.ceil(now) - now)
     start, end = _ends(parameters, default, now, max_window)
-    width = _bin(parameters.bin, end - start)
+    width = BINS[parameters.bin] if parameters.bin else default_bin(end - start)
     window = Window(width.floor(start), width.ceil(end), width)
     if window.bins > MAX_BINS:
         raise invalid(
@@ -267,7 +286,7 @@ def resolve_window(
     moving = [] if parameters.to else [end]
     moving += [] if parameters.from_ else [start]
     steady_for = min((width.ceil(instant) - instant for instant in moving), default=None)
-    return ResolvedWindow(window, steady_for)
+    return ResolvedWindow(window, steady_for, start_moves=not parameters.from_)
 
 
 def _ends(
@@ -295,14 +314,6 @@ def _ends(
 def _refuse_longer(name: str, length: timedelta, max_window: timedelta) -> None:
     if length > max_window:
         raise invalid(name, f"expected a window of at most {format_duration(max_window)}")
-
-
-def _bin(name: str | None, length: timedelta) -> Bin:
-    if name:
-        return BINS[name]
-    if length <= timedelta(hours=6):
-        return BINS["5m"]
-    return BINS["1h"] if length <= timedelta(days=3) else BINS["1d"]
 
 
 def _folded(values: list[str]) -> frozenset[str]:

@@ -114,8 +114,8 @@ _KINDS = (
         "workspace-access-denied",
         502,
         "No access to the workspace",
-        "The service's own identity may not read the workspace. Give it the role that the detail "
-        "names; a new role assignment takes up to an hour to count.",
+        "The service can't read the workspace until somebody changes a role, a setting or a "
+        "switch: the detail says which. A new role assignment takes up to an hour to count.",
     ),
     Kind(
         "workspace-unavailable",

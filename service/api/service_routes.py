@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import Annotated, Protocol
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.api.documentation import answers, problems
-from service.api.negotiation import best_of
 from service.api.problems import KINDS, Problem
+from service.api.scraping import MEDIA_TYPES, METRICS, scraped
+from service.api.serving import joined, takes_gzip
+from service.metrics.exposition import Exposition
 
 
 class NoParameters(BaseModel):
@@ -37,11 +39,13 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The workspace answered within its grace; what is loaded."""
+    """There are answers; what is loaded, and what keeps them from being of now."""
 
-    status: str
+    status: Literal["ready", "degraded"]
+    reason: str | None = Field(description="Why it is degraded.")
     workspace: str
     jobs: int
+    as_of: datetime = Field(description="When the workspace was last looked at.")
     events_until: datetime | None
     loaded_from: datetime | None = Field(description="From there on, every event is counted.")
     complete: bool = Field(description="Whether that is all the workspace retains.")
@@ -56,22 +60,16 @@ class ProblemKind(BaseModel):
     explanation: str
 
 
-class Scrape(Protocol):
-    """Gives metrics as Prometheus text, or as OpenMetrics."""
-
-    def __call__(self, *, openmetrics: bool) -> tuple[bytes, str]: ...
-
-
 @dataclass(frozen=True)
 class ServiceRoutes:
     """What the routes need; `router()` makes them.
 
-    `ready` gives what is loaded, or a sentence on why it is not. `scrape` gives the metrics and
-    their media type. Neither asks the workspace.
+    `ready` gives what is loaded, or a sentence on why nothing is. Neither it nor `exposition` asks
+    the workspace.
     """
 
     ready: Callable[[], Ready | str]
-    scrape: Scrape
+    exposition: Exposition
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["service"])
@@ -92,19 +90,19 @@ class ServiceRoutes:
             "/readyz",
             response_model=Ready,
             responses={
-                **answers("It did.", {"application/json": _READY}),
+                **answers("It has.", {"application/json": _READY}),
                 **problems("invalid-parameter", "workspace-unavailable", "internal"),
             },
         )
         async def ready(nothing: Nothing) -> Response:
-            """Whether the workspace answered within its grace, and what is loaded."""
+            """Whether there are answers: 503 while loading, else ready or degraded, and why."""
             loaded = self.ready()
             if isinstance(loaded, str):
                 raise Problem("workspace-unavailable", loaded, retry_after=5)
             return JSONResponse(loaded.model_dump(mode="json"), headers=_FRESH)
 
         @router.get(
-            "/metrics",
+            METRICS,
             responses={
                 **answers("Metrics", _METRICS),
                 **problems("invalid-parameter", "internal"),
@@ -113,10 +111,12 @@ class ServiceRoutes:
         )
         async def metrics(request: Request, nothing: Nothing) -> Response:
             """Prometheus text, or OpenMetrics for whoever accepts it. Never causes a query."""
-            accept = ", ".join(request.headers.getlist("accept"))
-            openmetrics = best_of(accept, list(_METRICS)) == _OPENMETRICS
-            content, media_type = await asyncio.to_thread(self.scrape, openmetrics=openmetrics)
-            return Response(content, media_type=media_type, headers={"Vary": "Accept"})
+            headers = joined(request.scope["headers"])
+            pages = await asyncio.to_thread(self.exposition.pages)
+            accept, gzipped = headers.get(b"accept", b""), takes_gzip(headers)
+            body = scraped(pages, accept, gzipped=gzipped)
+            told = {name.decode(): value.decode() for name, value in body.headers}
+            return Response(body.content, headers=told)
 
         @router.get(
             "/problems/{code}",
@@ -162,13 +162,14 @@ class ServiceRoutes:
 
 _FRESH = {"Cache-Control": "no-store"}
 _CACHED = {"Cache-Control": "public, max-age=86400"}
-_OPENMETRICS = "application/openmetrics-text"
 _SAMPLE = 'entra_provisioning_window_failures{job_id="…",error_code="…",window="24h"} 54.0\n'
-_METRICS = {"text/plain": _SAMPLE, _OPENMETRICS: f"{_SAMPLE}# EOF\n"}
+_METRICS = dict(zip(MEDIA_TYPES, (_SAMPLE, f"{_SAMPLE}# EOF\n"), strict=True))
 _READY = {
     "status": "ready",
+    "reason": None,
     "workspace": "embedded",
     "jobs": 12,
+    "as_of": "2026-11-22T13:04:10Z",
     "events_until": "2026-11-22T12:58:31Z",
     "loaded_from": "2016-11-24T00:00:00Z",
     "complete": True,

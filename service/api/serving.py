@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import random
 import re
 import time
-import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
+from urllib.parse import quote, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.cache.bodies import Body, BodyCache
+from service.insights.question import EVERYTHING
+from service.request_ids import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,8 @@ _TAG = re.compile(rb'(?:W/)?("[^"]*")')
 _CODING = re.compile(rb"(?:^|,)\s*(gzip|\*)\s*(?:;\s*q=([0-9.]+)\s*)?(?=,|$)")
 _COMPRESSED_FROM = 1024
 _LONGEST_KEY = 4096
+_ESCAPED_SLASH = re.compile("%2[fF]")
+_STAND_IN = "\ue000"
 _OF_CONTENT = frozenset({b"content-length", b"content-type", b"content-encoding"})
 
 Header = tuple[bytes, bytes]
@@ -35,6 +41,14 @@ class RequestObserver(Protocol):
     """Told of every request that was answered; `route` is the template, never the raw path."""
 
     def __call__(self, route: str, method: str, status: int, elapsed: float) -> None: ...
+
+
+class ReadyBodies(Protocol):
+    """Gives the body of a GET that was rendered before anybody asked, `None` for all others."""
+
+    def __call__(
+        self, scope: Scope, headers: Mapping[bytes, bytes], gzipped: bool
+    ) -> Body | None: ...
 
 
 def keep_while_fresh(scope: Scope, made: float, expires: float) -> None:
@@ -48,10 +62,21 @@ def request_id(scope: Scope) -> str:
     return own
 
 
+def sees(scope: Scope) -> Hashable:
+    """What the caller may see, as whoever knows the caller has put it into the scope's state."""
+    seen: Hashable = scope.get("state", {}).get("sees", EVERYTHING)
+    return seen
+
+
 def raw_path(scope: Scope) -> str:
     """The path as the caller spelled it, without the query."""
     spelled: bytes = scope["raw_path"]
     return spelled.decode("ascii", "replace").partition("?")[0]
+
+
+def unescaped(identifier: str) -> str:
+    """An ID out of a path, with the slashes that its address had escaped."""
+    return identifier.replace(_STAND_IN, "/")
 
 
 class Serving:
@@ -62,12 +87,14 @@ class Serving:
         app: ASGIApp,
         *,
         bodies: BodyCache,
+        ready: ReadyBodies,
         monotonic: Callable[[], float],
         observe_request: RequestObserver,
         observe_body: Callable[[str], None],
     ) -> None:
         self._app = app
         self._bodies = bodies
+        self._ready = ready
         self._monotonic = monotonic
         self._observe_request = observe_request
         self._observe_body = observe_body
@@ -77,24 +104,32 @@ class Serving:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = _joined(scope["headers"])
+        if b"%2" in scope["raw_path"]:
+            scope["path"] = _path(raw_path(scope))
+        headers = joined(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        own_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
+        own_id = given if given and _SANE_REQUEST_ID.fullmatch(given) else _made_id()
         method: str = scope["method"]
-        gzipped = _takes_gzip(headers)
-        key = _key(scope, headers, gzipped) if method in ("GET", "HEAD") else None
-        body = self._bodies.get(key) if key is not None else None
+        gzipped = takes_gzip(headers)
+        body = key = None
+        if method in ("GET", "HEAD"):
+            key = _key(scope, headers, gzipped)
+            body = self._bodies.get(key)
+            if body is not None:
+                self._observe_body("hit")
+            else:
+                body = self._ready(scope, headers, gzipped)
         if body is None:
             scope.setdefault("state", {})["request_id"] = own_id.decode()
+            REQUEST_ID.set(own_id.decode())
             scope["method"] = "GET" if method == "HEAD" else method
             body = await self._render(scope, receive, gzipped)
             # The server goes by it: a HEAD's answer is shorter than its Content-Length says.
             scope["method"] = method
-            if key is not None and body.status == 200 and "age" in scope["state"]:
+            keeps = body.status == 200 and "age" in scope["state"] and _short(scope, headers)
+            if key is not None and keeps:
                 self._observe_body("miss")
                 self._bodies.keep(key, body)
-        else:
-            self._observe_body("hit")
         await self._answer(body, headers, method, own_id, send)
         self._observe_request(body.label, method, body.status, time.perf_counter() - started)
 
@@ -126,17 +161,19 @@ class Serving:
     async def _answer(
         self, body: Body, asked: dict[bytes, bytes], method: str, own_id: bytes, send: Send
     ) -> None:
-        status, headers, content = body.status, list(body.headers), body.content
-        headers.append((b"x-request-id", own_id))
-        if body.etag is not None:
-            headers.append((b"etag", body.etag))
-            if method in ("GET", "HEAD") and _matches(asked.get(b"if-none-match"), body.etag):
+        status, content = body.status, body.content
+        headers = [*body.headers, (b"x-request-id", own_id)]
+        if (etag := body.etag) is not None:
+            if method in ("GET", "HEAD") and _matches(asked.get(b"if-none-match"), etag):
                 status, content = 304, b""
                 headers = [header for header in headers if header[0] not in _OF_CONTENT]
             now = self._monotonic()
-            left = max(0, int(body.expires - now))
-            headers.append((b"age", b"%d" % max(0, int(now - body.made))))
-            headers.append((b"cache-control", b"private, max-age=%d" % left))
+            age, left = max(0, int(now - body.made)), max(0, int(body.expires - now))
+            headers += (
+                (b"etag", etag),
+                (b"age", b"%d" % age),
+                (b"cache-control", b"private, max-age=%d" % left),
+            )
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
 
@@ -160,23 +197,45 @@ class _Response:
 
 
 def _key(scope: Scope, headers: dict[bytes, bytes], gzipped: bool) -> Hashable:
-    accept = headers.get(b"accept", b"")
-    if len(accept) + len(scope["query_string"]) + len(scope["path"]) > _LONGEST_KEY:
-        return None
-    return scope["path"], scope["query_string"], accept, gzipped
+    return sees(scope), scope["path"], scope["query_string"], headers.get(b"accept", b""), gzipped
 
 
-def _joined(headers: Iterable[Header]) -> dict[bytes, bytes]:
+def _short(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether the request's own texts are worth keeping."""
+    texts = headers.get(b"accept", b""), scope["query_string"], scope["path"]
+    return sum(map(len, texts)) <= _LONGEST_KEY
+
+
+def _path(spelled: str) -> str:
+    """The path, with a character of no meaning for each escaped slash: that is part of an ID, and
+    routes would part the ID there."""
+    return unquote(_ESCAPED_SLASH.sub(quote(_STAND_IN), spelled))
+
+
+def _made_id() -> bytes:
+    return b"%032x" % random.getrandbits(128)
+
+
+def joined(headers: Sequence[Header]) -> dict[bytes, bytes]:
     """The headers by name; several lines of one name are one list (RFC 9110, 5.3)."""
-    found: dict[bytes, bytes] = {}
+    found = dict(headers)
+    if len(found) == len(headers):
+        return found
+    found.clear()
     for name, value in headers:
         found[name] = found[name] + b", " + value if name in found else value
     return found
 
 
-def _takes_gzip(headers: dict[bytes, bytes]) -> bool:
+def takes_gzip(headers: dict[bytes, bytes]) -> bool:
     """Whether gzip itself, else anything, has a quality above zero (RFC 9110, 12.5.3)."""
-    qualities = dict(_CODING.findall(headers.get(b"accept-encoding", b"").lower()))
+    accepted = headers.get(b"accept-encoding")
+    return accepted is not None and _accepts_gzip(accepted)
+
+
+@lru_cache(256)
+def _accepts_gzip(accepted: bytes) -> bool:
+    qualities = dict(_CODING.findall(accepted.lower()))
     quality = qualities.get(b"gzip", qualities.get(b"*"))
     return quality is not None and (not quality or quality.strip(b"0.") != b"")
 

@@ -3,14 +3,16 @@
 fresh      younger than `fresh_for`             served
 ageing     younger than `stale_for`             served, while one refresh runs behind it
 too old                                         callers wait for the refresh
-failing    the refresh failed, younger than     served as stale, with the reason; the next refresh
-           `stale_if_error`                     waits a little, and longer each time
+failing    the refresh failed, not fresh for    served as stale, with the reason; the next refresh
+           less than `stale_if_error`           waits a little, and longer each time
 rejected   asking again cannot help             the refusal is repeated for a growing time
+not whole  rows are missing                     served as it is for a growing time, never as stale
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +21,8 @@ from typing import Generic, Literal, TypeVar
 from cachetools import LRUCache, TTLCache
 
 from service.cache.flights import Flights
+
+log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 Outcome = Literal["hit", "miss", "stale", "joined"]
@@ -30,7 +34,11 @@ _LONGEST_WAIT_OF_REJECTIONS = 300.0
 
 @dataclass(frozen=True)
 class Policy:
-    """How long an answer may be used, in seconds."""
+    """How long an answer may be used, in seconds.
+
+    `stale_if_error` begins when it is not fresh any more, as in RFC 5861: what was fresh when the
+    workspace failed lasts that long.
+    """
 
     fresh_for: float = 300.0
     stale_for: float = 900.0
@@ -64,7 +72,7 @@ class Answer(Generic[Value]):
 
 @dataclass(frozen=True)
 class _Setback:
-    """The last computation gave nothing to keep: its error, or none if it was not complete.
+    """The last computation gave no whole answer: its error, or none if it was not complete.
 
     Until then nobody should try again, for that many seconds in a row.
     """
@@ -77,8 +85,7 @@ class _Setback:
 class AnswerCache(Generic[Value]):
     """Holds answers up to a number of bytes; the least recently used go first.
 
-    An answer that is not complete is never kept as if it were: it is shared by those who waited
-    for it, and computed again for the next.
+    An answer that is not complete is never kept as if it were, nor in the place of one that is.
     """
 
     def __init__(
@@ -93,6 +100,7 @@ class AnswerCache(Generic[Value]):
         observe: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._policy = policy
+        self.stale_if_error = policy.stale_if_error
         self._ageing_for = policy.stale_for - policy.fresh_for
         self._now = now
         self._monotonic = monotonic
@@ -114,36 +122,52 @@ class AnswerCache(Generic[Value]):
         compute: Callable[[], Awaitable[Computed[Value]]],
         *,
         fresh_for: float | None = None,
+        renew: Callable[[], Awaitable[Computed[Value]]] | None = None,
     ) -> Answer[Value]:
         """The answer for this key, from memory if it is young enough, else computed.
 
-        `fresh_for` stands in for the policy's, for keys whose answers age otherwise.
+        `fresh_for` stands in for the policy's, for keys whose answers age otherwise; `renew` for
+        `compute` where nobody waits for the answer.
         """
         held = self._answers.get(key)
         age = self._monotonic() - held.value.made if held else 0.0
         if held and age < held.value.fresh_for:
             self._observe("hit")
             return held.value
+        if held and not held.value.complete:
+            held = None
         setback = self._setback(key)
         if held and age < held.value.fresh_for + self._ageing_for:
             self._observe("stale")
             if not setback and key not in self._flights:
-                self._refresh(key, compute, fresh_for)
+                self._refresh(key, renew or compute, fresh_for)
             return held.value
         if setback and isinstance(setback.error, self._rejections):
             self._observe("hit")
             # Raised again and again, its traceback would grow.
             raise setback.error.with_traceback(None)
-        if setback and setback.error and held and age < self._policy.stale_if_error:
+        lasts = held and age < held.value.fresh_for + self.stale_if_error
+        if setback and isinstance(setback.error, self._failures) and held and lasts:
             self._observe("stale")
             return replace(held.value, stale=str(setback.error))
         self._observe("joined" if key in self._flights else "miss")
         try:
             return await self._flights.join(key, lambda: self._compute(key, compute, fresh_for))
         except self._failures as error:
-            if held and age < self._policy.stale_if_error:
+            if held and lasts:
                 return replace(held.value, stale=str(error))
             raise
+
+    def kept(self, key: Hashable, stale: str) -> Answer[Value] | None:
+        """The whole answer that is held for this key, if it is within bounds, as stale for this
+        reason; nothing is computed."""
+        held = self._answers.get(key)
+        if held is None or not held.value.complete:
+            return None
+        if self._monotonic() - held.value.made >= held.value.fresh_for + self.stale_if_error:
+            return None
+        self._observe("stale")
+        return replace(held.value, stale=stale)
 
     async def close(self) -> None:
         for task in self._refreshes:
@@ -173,6 +197,8 @@ class AnswerCache(Generic[Value]):
             # The next caller sees why the answer is old; nobody waits for this refresh.
             if held := self._answers.get(key):
                 self._answers[key] = replace(held, value=replace(held.value, stale=str(error)))
+        except Exception:
+            log.exception("an answer could not be made anew")
 
     async def _compute(
         self,
@@ -183,27 +209,36 @@ class AnswerCache(Generic[Value]):
         as_of, made = self._now(), self._monotonic()
         try:
             computed = await compute()
-        except (*self._failures, *self._rejections) as error:
+        except Exception as error:
             self._set_back(key, error)
             raise
-        fresh = self._policy.fresh_for if fresh_for is None else fresh_for
+        if computed.complete:
+            self._setbacks.pop(key, None)
+            fresh = self._policy.fresh_for if fresh_for is None else fresh_for
+        else:
+            fresh = self._monotonic() - made + self._set_back(key, None)
         answer = Answer(computed.value, as_of, made, fresh, computed.complete)
-        if not computed.complete:
-            self._set_back(key, None)
-            return answer
-        self._setbacks.pop(key, None)
-        if computed.size <= self._answers.maxsize:
+        fits = computed.size <= self._answers.maxsize
+        if fits and (computed.complete or not self._serves_whole(key)):
             self._answers[key] = Computed(answer, computed.size)
         return answer
+
+    def _serves_whole(self, key: Hashable) -> bool:
+        held = self._answers.get(key)
+        if held is None or not held.value.complete:
+            return False
+        return self._monotonic() - held.value.made < held.value.fresh_for + self._ageing_for
 
     def _setback(self, key: Hashable) -> _Setback | None:
         """The last setback, while its time lasts."""
         setback = self._setbacks.get(key)
         return setback if setback and self._monotonic() < setback.until else None
 
-    def _set_back(self, key: Hashable, error: Exception | None) -> None:
+    def _set_back(self, key: Hashable, error: Exception | None) -> float:
+        """For how many seconds nobody should try again."""
         rejected = isinstance(error, self._rejections)
         longest = _LONGEST_WAIT_OF_REJECTIONS if rejected else _LONGEST_WAIT_OF_FAILURES
         earlier = self._setbacks.get(key)
         wait = min(earlier.wait * 2 if earlier else _FIRST_WAIT, longest)
         self._setbacks[key] = _Setback(error, self._monotonic() + wait, wait)
+        return wait

@@ -19,6 +19,7 @@ _COMMANDS = {
     "generate": "service.cli.generate",
     "kql": "service.cli.kql",
     "check": "service.cli.check",
+    "doctor": "service.cli.doctor",
     "openapi": "service.cli.openapi",
 }
 

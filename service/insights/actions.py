@@ -58,9 +58,9 @@ class Actions(Insight[NoOptions, ActionSeries]):
         table: SeriesTable = counted[0]
         starts = context.question.window.starts()
 
-        def row(place: int, job: Job) -> ActionSeries:
+        def row(place: int) -> ActionSeries:
             counts = table.counts[place]
             _, action, result = table.keys[place]
             return ActionSeries(action, result, int(counts.sum()), points(starts, counts))
 
-        return LazyRows(table.of_jobs(context), row)
+        return LazyRows(table.of_jobs(context), lambda places: map(row, places))

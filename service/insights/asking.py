@@ -3,16 +3,18 @@
 Counts are cut from activity. What is not a count is a query for the whole fleet, kept as an answer
 with its age; questions about one job, an application, or another order of the same table are cut
 from it without asking again. The text of a query is its key: two questions that need the same
-table share it.
+table share it, unless their callers may see different things.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
+
+import orjson
 
 from service.cache.answers import Answer, AnswerCache, Computed
 from service.insights.activity.keeper import Activity, Standing
@@ -29,9 +31,10 @@ from service.workspace.protocol import Result
 Row = TypeVar("Row")
 
 _BYTES_PER_VALUE = 80
+_BYTES_PER_LETTER = 5
 _SAMPLE = 50
-"""What one value of a row takes as a Python object, and rows whose text is measured: an estimate,
-to bound the cache."""
+"""What one value of a row takes as a Python object, what lists and maps take for each letter of
+their JSON, and rows whose text is measured: an estimate, to bound the cache."""
 
 
 class JobNotFound(Exception):
@@ -80,12 +83,28 @@ class _Part:
 
 
 class Asking:
-    """The way from a question to its answer."""
+    """The way from a question to its answer.
 
-    def __init__(self, querying: Querying, activity: Activity, cache: AnswerCache[Table]) -> None:
+    What nobody waits for is asked through `renewing`: an answer that is served while it is renewed.
+    """
+
+    def __init__(
+        self,
+        querying: Querying,
+        activity: Activity,
+        cache: AnswerCache[Table],
+        *,
+        renewing: Querying | None = None,
+    ) -> None:
         self._querying = querying
+        self._renewing = renewing or querying
         self._activity = activity
         self._cache = cache
+
+    @property
+    def kept_for(self) -> timedelta:
+        """How long answers last at least while the workspace fails."""
+        return timedelta(seconds=self._cache.stale_if_error)
 
     async def ask(
         self, insight: Insight[Any, Row], question: Question, options: Any
@@ -99,7 +118,39 @@ class Asking:
         if question.job_id is not None and question.job_id not in directory.jobs:
             raise JobNotFound(question.job_id)
         sources = insight.queries(question, options, schema)
-        parts = await asyncio.gather(*(self._part(insight.name, source) for source in sources))
+        parts = await asyncio.gather(
+            *(self._part(insight.name, source, question) for source in sources)
+        )
+        return await self._answered(insight, question, options, parts)
+
+    async def kept(
+        self, insight: Insight[Any, Row], question: Question, options: Any, stale: str
+    ) -> Answered[Row] | None:
+        """The answer as it is kept, as stale for this reason, `None` where it is not kept.
+
+        The workspace is not asked.
+        """
+        schema = await self._querying.schema()
+        parts = []
+        for source in insight.queries(question, options, schema):
+            if isinstance(source, FromActivity):
+                parts.append(await self._cut(source))
+                continue
+            answer = self._cache.kept(self._key(insight.name, source, question), stale)
+            if answer is None:
+                return None
+            parts.append(_part(answer))
+        return await self._answered(insight, question, options, parts)
+
+    async def _answered(
+        self,
+        insight: Insight[Any, Row],
+        question: Question,
+        options: Any,
+        parts: Sequence[_Part],
+    ) -> Answered[Row]:
+        schema = await self._querying.schema()
+        directory = await self.directory()
         counted = [part.counted for part in parts]
         context = Context(question, directory)
         rows = await asyncio.to_thread(insight.answer, context, options, *counted)
@@ -128,33 +179,32 @@ class Asking:
         source = insight.queries(question, options, schema)[0]
         return self._querying.portal_link(source.kql, source.span)
 
-    async def _part(self, insight: str, source: Query | FromActivity) -> _Part:
+    async def _part(self, insight: str, source: Query | FromActivity, question: Question) -> _Part:
         if isinstance(source, FromActivity):
             return await self._cut(source)
-        key = (self._querying.identity, source.kql.text, source.span)
         answer = await self._cache.get(
-            key, lambda: self._compute(insight, source), fresh_for=source.fresh_for
+            self._key(insight, source, question),
+            lambda: self._compute(self._querying, insight, source),
+            fresh_for=source.fresh_for,
+            renew=lambda: self._compute(self._renewing, insight, source),
         )
-        return _Part(
-            counted=answer.value.counted,
-            as_of=answer.as_of,
-            made=answer.made,
-            expires=_expires(answer),
-            stale=answer.stale,
-            lacking=answer.value.partial,
-        )
+        return _part(answer)
+
+    def _key(self, insight: str, query: Query, question: Question) -> Hashable:
+        # The insight too: another may read the same table into something else.
+        return self._querying.identity, question.sees, insight, query.kql.text, query.span
 
     async def _cut(self, source: FromActivity) -> _Part:
         activity = self._activity
-        standing, complete = self._standing(), activity.complete(source.span.start)
+        standing, lacking = self._standing(), activity.lacking(source.span.start)
         counted = await asyncio.to_thread(source.cut, activity)
         return _Part(
             counted=counted,
             as_of=standing.looked,
             made=standing.made,
-            expires=activity.expires if complete else standing.made,
-            stale=standing.failure,
-            lacking=None if complete else "part of the window is not loaded yet",
+            expires=activity.expires if lacking is None else standing.made,
+            stale=activity.overdue,
+            lacking=lacking,
         )
 
     def _standing(self) -> Standing:
@@ -165,8 +215,8 @@ class Asking:
             raise failure.with_traceback(None)
         raise WorkspaceUnavailable("The service is starting and has not read the workspace yet.")
 
-    async def _compute(self, insight: str, query: Query) -> Computed[Table]:
-        result = await self._querying.query(insight, query.kql, query.span)
+    async def _compute(self, querying: Querying, insight: str, query: Query) -> Computed[Table]:
+        result = await querying.query(insight, query.kql, query.span)
         counted, size = await asyncio.to_thread(_read, query, result)
         return Computed(Table(counted, result.partial), size, result.partial is None)
 
@@ -188,9 +238,26 @@ def _read(query: Query, result: Result) -> tuple[Any, int]:
 def _size(result: Result) -> int:
     rows = len(result.rows)
     sample = result.rows[:_SAMPLE]
-    text = sum(len(value) for row in sample for value in row if isinstance(value, str))
+    text = sum(_length(value) for row in sample for value in row)
     per_row = len(result.columns) * _BYTES_PER_VALUE + text // max(1, len(sample))
     return (rows + 1) * per_row
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return len(orjson.dumps(value)) * _BYTES_PER_LETTER if isinstance(value, list | dict) else 0
+
+
+def _part(answer: Answer[Table]) -> _Part:
+    return _Part(
+        counted=answer.value.counted,
+        as_of=answer.as_of,
+        made=answer.made,
+        expires=_expires(answer),
+        stale=answer.stale,
+        lacking=answer.value.partial,
+    )
 
 
 def _expires(answer: Answer[Table]) -> float:
@@ -210,7 +277,12 @@ def _freshness(parts: Sequence[_Part], directory: Directory, lacking: Sequence[s
         stale=bool(stale),
         complete=not missing and not lacking,
         events_until=directory.events_until,
-        reason="; ".join(dict.fromkeys(reasons)) or None,
+        reason=_one_sentence(list(dict.fromkeys(reasons))),
         made=oldest.made,
         expires=min(part.expires for part in parts),
     )
+
+
+def _one_sentence(reasons: Sequence[str]) -> str | None:
+    """The reasons as one; `None` without any."""
+    return "; ".join([*(one.removesuffix(".") for one in reasons[:-1]), *reasons[-1:]]) or None

@@ -39,6 +39,8 @@ from service.insights.seasons import (
     season_of,
 )
 
+Counts = npt.NDArray[np.integer]
+
 _MIN_BATCHES = 3
 
 _FALLEN, _RISEN = 2.8, 4.5
@@ -55,8 +57,8 @@ _WIDER, _WIDER_FOR_FEW = 1.5, 6.0
 """Measured variation, squared, is taken so much larger, and by the second number divided by the
 bins it is measured on: few bins say little of it, and real counts have long tails."""
 
-_CELLS = 4_000_000
-"""Numbers sorted at once: about 32 MB."""
+_CELLS = 2_000_000
+"""Neighbours of bins looked at once: some 30 MB at most."""
 
 
 def _anscombe(counts: Floats) -> Floats:
@@ -69,6 +71,24 @@ def _count(y: Floats) -> Floats:
 
 _HALF, _FEW = (float(y) for y in _anscombe(np.array([0.5, 2.0])))
 """Half an event, and the batch that is not news where nothing else is known."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What the other finished bins make likely of each bin, on Anscombe's scale; (series, bins).
+
+    Usual is from `low` to `high`; `below` and `above` are the spread on either side. All four are
+    NaN where the history is too short to say.
+    """
+
+    low: Floats
+    high: Floats
+    below: Floats
+    above: Floats
+
+    def of(self, series: Ints | slice) -> Usual:
+        """That of some of the series."""
+        return Usual(self.low[series], self.high[series], self.below[series], self.above[series])
 
 
 @dataclass(frozen=True)
@@ -93,7 +113,7 @@ class Detection:
 
 
 def detect(
-    counts: npt.NDArray[np.integer],
+    counts: Counts,
     starts: Sequence[datetime],
     *,
     sensitivity: float = 3.0,
@@ -101,17 +121,25 @@ def detect(
     unfinished: bool = False,
     known_from: Ints | None = None,
 ) -> Detection:
-    """Judge every bin of every series by the series' other bins.
+    """Judge every bin of every series by the series' other bins: `usual_of`, then `judge`."""
+    usual = usual_of(counts, starts, unfinished=unfinished, known_from=known_from)
+    return judge(
+        counts, usual, sensitivity=sensitivity, min_events=min_events, unfinished=unfinished
+    )
+
+
+def usual_of(
+    counts: Counts,
+    starts: Sequence[datetime],
+    *,
+    unfinished: bool = False,
+    known_from: Ints | None = None,
+) -> Usual:
+    """What is usual of every bin of every series, by the series' other bins.
 
     `counts` is (series, bins), a bin without events being 0; `starts` are the bins' UTC starts,
-    equally spaced. A bin is a spike if it holds more than `upper` events and at least `min_events`
-    more than expected; a drop if its score is at most `-sensitivity` and at least `min_events`
-    are missing.
-
-    With `unfinished` the last bin is still filling. It is no history for the others, and is
-    compared with a whole bin, for how work spreads within a bin is not known: a spike once it
-    holds too much even for that, never a drop, and without a score before it holds as much as is
-    usual.
+    equally spaced. With `unfinished` the last bin is still filling and is no history for the
+    others: what it holds makes no difference.
 
     `known_from` (series,) is the first bin in which a series could have had events: earlier bins
     are no history and are not judged. Without it every series is as old as the window.
@@ -121,29 +149,52 @@ def detect(
     series, bins = counts.shape
     if len(starts) != bins:
         raise ValueError(f"expected one start per bin: {bins} bins, {len(starts)} starts")
-    expected, upper, score = (np.full((series, bins), np.nan) for _ in range(3))
-    direction = np.zeros((series, bins), np.int8)
     known = np.ones((series, bins), np.bool_)
     if known_from is not None:
         known = np.arange(bins) >= known_from[:, None]
     history = known.copy()
     if unfinished:
         history[:, -1:] = False
-    if bins > MIN_HISTORY:
-        rhythm = rhythm_of(starts)
-        step = max(1, _CELLS // (bins * rhythm.neighbours))
-        for first in range(0, series, step):
-            part = slice(first, first + step)
-            y = _anscombe(counts[part].astype(np.float64))
-            usual = _usual(y, history[part], rhythm)
-            expected[part] = _count((usual.low + usual.high) / 2.0)
-            upper[part] = _count(usual.high + sensitivity * usual.above)
-            over, under = np.maximum(y - usual.high, 0.0), np.maximum(usual.low - y, 0.0)
-            score[part] = over / usual.above - under / usual.below
+    usual = Usual(*(np.full((series, bins), np.nan) for _ in range(4)))
+    if bins <= MIN_HISTORY:
+        return usual
+    rhythm = rhythm_of(starts)
+    step = max(1, _CELLS // (bins * rhythm.neighbours))
+    for first in range(0, series, step):
+        part = slice(first, first + step)
+        found = _usual(_anscombe(counts[part].astype(np.float64)), history[part], rhythm)
+        usual.low[part], usual.high[part] = found.low, found.high
+        usual.below[part], usual.above[part] = found.below, found.above
     others = history.sum(axis=1, keepdims=True) - history
     unjudged = ~known | (others < MIN_HISTORY)
-    for values in (expected, upper, score):
+    for values in (usual.low, usual.high, usual.below, usual.above):
         values[unjudged] = np.nan
+    return usual
+
+
+def judge(
+    counts: Counts,
+    usual: Usual,
+    *,
+    sensitivity: float = 3.0,
+    min_events: int = 5,
+    unfinished: bool = False,
+) -> Detection:
+    """What stands out from the usual.
+
+    A bin is a spike if it holds more than `upper` events and at least `min_events` more than
+    expected; a drop if its score is at most `-sensitivity` and at least `min_events` are missing.
+
+    With `unfinished` the last bin is compared with a whole bin, for how work spreads within a bin
+    is not known: a spike once it holds too much even for that, never a drop, and without a score
+    before it holds as much as is usual.
+    """
+    y = _anscombe(counts.astype(np.float64))
+    expected = _count((usual.low + usual.high) / 2.0)
+    upper = _count(usual.high + sensitivity * usual.above)
+    over, under = np.maximum(y - usual.high, 0.0), np.maximum(usual.low - y, 0.0)
+    score = over / usual.above - under / usual.below
+    direction = np.zeros(counts.shape, np.int8)
     excess = counts - expected
     direction[(counts > upper) & (excess >= min_events)] = 1
     direction[(score <= -sensitivity) & (-excess >= min_events)] = -1
@@ -153,17 +204,7 @@ def detect(
     return Detection(expected, upper, score, direction)
 
 
-@dataclass(frozen=True)
-class _Usual:
-    """What the other bins say of each bin, on Anscombe's scale: a range, and a spread each way."""
-
-    low: Floats
-    high: Floats
-    below: Floats
-    above: Floats
-
-
-def _usual(y: Floats, history: Bools, rhythm: Rhythm) -> _Usual:
+def _usual(y: Floats, history: Bools, rhythm: Rhythm) -> Usual:
     active = history & (y > NOTHING)
     season = season_of(y, history, rhythm)
     drift = drift_of(y, season, history, rhythm)
@@ -185,7 +226,7 @@ def _usual(y: Floats, history: Bools, rhythm: Rhythm) -> _Usual:
     spread = few * (1.0 + _variation(y - predicted, telling & steady, level) * level)
     batches = 1.0 + _batches(np.maximum(y - high, 0.0), active)
     above = np.where(high < _HALF, batches, spread)
-    return _Usual(low, high, np.sqrt(spread), np.sqrt(above))
+    return Usual(low, high, np.sqrt(spread), np.sqrt(above))
 
 
 def _range(

@@ -41,6 +41,12 @@ class Directory:
         """The time of the newest event that the workspace has, `None` if it has none."""
         return max((job.last_event for job in self.jobs.values()), default=None)
 
+    def since(self, instant: datetime) -> Directory:
+        """The jobs that had an event since then."""
+        return Directory(
+            {job_id: job for job_id, job in self.jobs.items() if job.last_event >= instant}
+        )
+
     def chosen(self, question: Question) -> Iterator[Job]:
         """The jobs that a question is about."""
         jobs, apps = question.filters.jobs, question.filters.apps

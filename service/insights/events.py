@@ -35,12 +35,20 @@ extend SourceUpn = tostring(parse_json(SourceIdentity).details.UserPrincipalName
 """)
 # The greater of two texts, because Kusto has no order between texts, and DuckDB no `strcmp`.
 _FROM = Template("""
-where TimeGenerated < {time:datetime}
-    or (TimeGenerated == {time:datetime} and max_of(Key, {key:string}) == Key)
+where TimeGenerated <= {time:datetime}
+| where TimeGenerated < {time:datetime} or max_of(Key, {key:string}) == Key
 """)
+# How far back a page reaches is found by times alone: to sort all events with everything they hold
+# would take a hundred times the time, and more memory than there is.
 # The steps tell apart events that share a time and, for want of an ID, a change.
 _NEWEST = Template("""
-order by TimeGenerated desc, Key asc, ProvisioningSteps asc
+let Oldest = toscalar(
+{sought:query}
+| top {rows:long} by TimeGenerated desc
+| summarize min(TimeGenerated));
+{shown:query}
+| where TimeGenerated >= Oldest
+| order by TimeGenerated desc, Key asc, ProvisioningSteps asc
 | take {rows:long}
 | project TimeGenerated, Key, JobId, CycleId, ChangeId, Action, Result, ErrorCode,
     ResultDescription, DurationMs, ServicePrincipal, SourceIdentity, TargetIdentity, InitiatedBy,
@@ -82,9 +90,9 @@ class Events(Insight[EventOptions, Event]):
     title = "Events, newest first"
     default_window = timedelta(hours=24)
     columns = (
-        *("Action", "Result", "ErrorCode", "Source", "Target", "CycleId", "ResultDescription"),
-        *("DurationMs", "ServicePrincipal", "InitiatedBy", "ProvisioningSteps"),
-        "ModifiedProperties",
+        *("Action", "Result", "ErrorCode", "CycleId", "ResultDescription", "DurationMs"),
+        *("ServicePrincipal", "SourceIdentity", "TargetIdentity", "InitiatedBy"),
+        *("ProvisioningSteps", "ModifiedProperties"),
     )
     row = Event
     options = EventOptions
@@ -148,9 +156,25 @@ def _job_of(event: Event) -> Job:
 
 
 def _kql(question: Question, options: EventOptions, schema: TableSchema) -> Kql:
+    sought = set[str]()
+    if options.q or options.source_id is not None:
+        sought |= {"Source", "Target"} if options.q else {"Source"}
+    if question.filters.apps:
+        sought.add("App")
+    rows = options.rows + 1 + (options.begin.after if options.begin else 0)
+    return _NEWEST.fill(
+        sought=_matching(question, options, schema, sought),
+        shown=_matching(question, options, schema, {*sought, *Events.columns}),
+        rows=rows,
+    )
+
+
+def _matching(
+    question: Question, options: EventOptions, schema: TableSchema, columns: set[str]
+) -> Kql:
     filters, begin = question.filters, options.begin
     return pipe(
-        events(question, schema, [*Events.columns, *(["App"] if filters.apps else [])]),
+        events(question, schema, columns),
         _KEY.fill(),
         _ONE_JOB.fill(job=question.job_id) if question.job_id is not None else None,
         _JOBS.fill(jobs=filters.jobs) if filters.jobs else None,
@@ -159,7 +183,6 @@ def _kql(question: Question, options: EventOptions, schema: TableSchema) -> Kql:
         _ONE_SOURCE.fill(source=options.source_id) if options.source_id is not None else None,
         _FOUND.fill(q=options.q) if options.q else None,
         _FROM.fill(time=begin.time, key=begin.key) if begin else None,
-        _NEWEST.fill(rows=options.rows + 1 + (begin.after if begin else 0)),
     )
 
 

@@ -57,8 +57,8 @@ class Operations(Insight[NoOptions, OperationSeries]):
         table: SeriesTable = counted[0]
         starts = context.question.window.starts()
 
-        def row(place: int, job: Job) -> OperationSeries:
+        def row(place: int) -> OperationSeries:
             counts = table.counts[place]
             return OperationSeries(table.keys[place][1], int(counts.sum()), points(starts, counts))
 
-        return LazyRows(table.of_jobs(context), row)
+        return LazyRows(table.of_jobs(context), lambda places: map(row, places))

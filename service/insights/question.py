@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
@@ -12,6 +13,8 @@ Action = Literal["create", "update", "delete", "disable", "stageddelete", "other
 Result = Literal["success", "failure", "skipped", "warning"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 RESULTS: tuple[Result, ...] = get_args(Result)
+EVERYTHING = "everything"
+"""What a caller sees to whom nothing is closed."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,13 @@ class Filters:
 
 @dataclass(frozen=True)
 class Question:
-    """One question, asked at `now`. `job_id` is that of a job's own route, `None` for the fleet."""
+    """One question, asked at `now`. `job_id` is that of a job's own route, `None` for the fleet.
+
+    `sees` names what the caller may see: no answer is kept for two of whom one sees less.
+    """
 
     window: Window
     now: datetime
     filters: Filters = field(default_factory=Filters)
     job_id: str | None = None
+    sees: Hashable = EVERYTHING

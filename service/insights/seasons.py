@@ -26,6 +26,9 @@ MIN_HISTORY = 7
 _MIN_SLOT = 3
 _LEAST_NEIGHBOURS, _MOST_NEIGHBOURS = 14, 24
 
+_BLOCK = 32
+"""Bins whose neighbours are put in order together."""
+
 _WEEK, _DAY = timedelta(days=7), timedelta(days=1)
 
 
@@ -130,16 +133,42 @@ def _weekdays(y: Floats, hourly: Floats, history: Bools, weekday: Ints) -> Float
 def drift_of(y: Floats, season: Floats, history: Bools, rhythm: Rhythm) -> Floats:
     """The factor by which the bins nearest in time stand above their season, without the own."""
     bins, reach = y.shape[1], rhythm.neighbours
-    first = np.clip(np.arange(bins) - reach // 2, 0, bins - 1 - reach)
-    around = first[:, None] + np.arange(reach + 1)
-    around = around[around != np.arange(bins)[:, None]].reshape(bins, reach)
-    drift = _middle((y / season)[:, around], _weight(season, history)[:, around])
+    weight = _weight(season, history)
+    ratio = np.where(weight > 0.0, y / season, np.inf)
+    drift = np.empty_like(y)
+    for start in range(0, bins, _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, bins))[:, None]
+        first = np.clip(block - reach // 2, 0, bins - 1 - reach)
+        near = np.arange(first[0, 0], first[-1, 0] + reach + 1)
+        around = (near >= first) & (near <= first + reach) & (near != block)
+        drift[:, block[:, 0]] = _middles(ratio[:, near], weight[:, near], around)
     return np.where(np.isnan(drift), 1.0, drift)
 
 
 def _weight(season: Floats, history: Bools) -> Floats:
     """Of a bin's ratio to its season: where hardly anything is usual, it says next to nothing."""
     return np.where(history & ~np.isnan(season), np.fmax(season - NOTHING, 0.01), 0.0)
+
+
+def _middles(values: Floats, weight: Floats, chosen: Bools) -> Floats:
+    """For each choice of columns the weighted median of each row; NaN without any weight.
+
+    `chosen` is (choices, columns), the medians (rows, choices). Choices overlap, so each row is
+    put in order once for all of them. Values without weight are infinite.
+    """
+    order = np.argsort(values, axis=1)
+    ordered, heavy = (np.take_along_axis(found, order, axis=1) for found in (values, weight))
+    is_in = chosen.T.astype(np.float64)
+    parts = [is_in[column] * heavy[:, [rank]] for rank, column in enumerate(order.T)]
+    total = np.zeros_like(parts[0])
+    for part in parts:
+        total += part
+    half, total, place = total / 2.0, np.zeros_like(total), np.zeros(total.shape, np.int64)
+    for part in parts:
+        total += part
+        place += total < half
+    middle = np.take_along_axis(ordered, place, axis=1)
+    return np.where(np.isfinite(middle), middle, np.nan)
 
 
 def _middle(values: Floats, weight: Floats) -> Floats:
@@ -154,16 +183,27 @@ def _middle(values: Floats, weight: Floats) -> Floats:
 
 def quantile_of_others(values: Floats, usable: Bools, quantile: float) -> Floats:
     """For each value, the quantile of the other usable values of its row; NaN without any."""
-    last = values.shape[1] - 1
-    order = np.argsort(np.where(usable, values, np.inf), axis=1, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=1)
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(last + 1)[None, :], axis=1)
-    others = usable.sum(axis=1, keepdims=True) - usable
-    position = np.maximum(others - 1, 0) * quantile
+    ordered = np.sort(np.where(usable, values, np.nan), axis=1)
+    count = usable.sum(axis=1, keepdims=True)
+    of_others = _quantile(ordered, count - 1, quantile, without=values)
+    return np.where(usable, of_others, _quantile(ordered, count, quantile))
+
+
+def _quantile(
+    ordered: Floats, count: Ints, quantile: float, *, without: Floats | None = None
+) -> Floats:
+    """The quantile of the first `count` values of each row, after one of them was left out."""
+    last = ordered.shape[1] - 1
+    position = np.maximum(count - 1, 0) * quantile
     low, high = np.floor(position).astype(np.int64), np.ceil(position).astype(np.int64)
-    below, above = (
-        np.take_along_axis(ordered, np.minimum(place + (place >= rank), last), axis=1)
-        for place in (low, high)
-    )
-    return np.where(others > 0, below + (above - below) * (position - low), np.nan)
+
+    def at(place: Ints) -> Floats:
+        found = np.take_along_axis(ordered, np.minimum(place, last), axis=1)
+        if without is None:
+            return found
+        # All after the one that is left out have moved up by one place.
+        after = np.take_along_axis(ordered, np.minimum(place + 1, last), axis=1)
+        return np.where(without <= found, after, found)
+
+    below, above = at(low), at(high)
+    return np.where(count > 0, below + (above - below) * (position - low), np.nan)

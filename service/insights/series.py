@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, overload
@@ -19,6 +19,8 @@ from service.insights.question import Question
 Row = TypeVar("Row")
 Counts = npt.NDArray[np.int64]
 
+_MADE_AT_ONCE = 500
+
 
 @dataclass(frozen=True)
 class Point:
@@ -30,7 +32,10 @@ class Point:
 
 @dataclass(frozen=True)
 class SeriesTable:
-    """`counts` is (series, bins); `keys` names each series: its job ID, then its own names."""
+    """`counts` is (series, bins); `keys` names each series: its job ID, then its own names.
+
+    Series are in the order of their keys.
+    """
 
     keys: list[tuple[str, ...]]
     counts: Counts
@@ -38,10 +43,9 @@ class SeriesTable:
     def of_jobs(self, context: Context) -> list[tuple[int, Job]]:
         """The series of the question's jobs, by their place in the table, busiest first."""
         jobs = {job.job_id: job for job in context.jobs()}
-        totals = self.counts.sum(axis=1)
-        places = [place for place, key in enumerate(self.keys) if key[0] in jobs]
-        places.sort(key=lambda place: (-int(totals[place]), self.keys[place]))
-        return [(place, jobs[self.keys[place][0]]) for place in places]
+        busiest_first = np.argsort(-self.counts.sum(axis=1), kind="stable").tolist()
+        found = ((place, jobs.get(self.keys[place][0])) for place in busiest_first)
+        return [(place, job) for place, job in found if job is not None]
 
 
 def series(activity: Activity, question: Question, names: tuple[str, ...]) -> SeriesTable:
@@ -56,21 +60,35 @@ def points(starts: Sequence[datetime], counts: Counts) -> list[Point]:
 
 
 class LazyRows(Sequence[tuple[Job, Row]], Generic[Row]):
-    """Rows that are made when somebody looks: a page shows few of a fleet's thousands."""
+    """Rows that are made when somebody looks: a page shows few of a fleet's thousands.
 
-    def __init__(self, places: Sequence[tuple[int, Job]], make: Callable[[int, Job], Row]) -> None:
+    `make` makes the rows of several places at once.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[tuple[int, Job]],
+        make: Callable[[Sequence[int]], Iterable[Row]],
+    ) -> None:
         self._places = places
         self._make = make
 
     def __len__(self) -> int:
         return len(self._places)
 
+    def __iter__(self) -> Iterator[tuple[Job, Row]]:
+        for first in range(0, len(self), _MADE_AT_ONCE):
+            yield from self[first : first + _MADE_AT_ONCE]
+
     @overload
     def __getitem__(self, index: int) -> tuple[Job, Row]: ...
     @overload
     def __getitem__(self, index: slice) -> list[tuple[Job, Row]]: ...
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [(job, self._make(place, job)) for place, job in self._places[index]]
-        place, job = self._places[index]
-        return job, self._make(place, job)
+        if not isinstance(index, slice):
+            place = range(len(self))[index]
+            (row,) = self[place : place + 1]
+            return row
+        chosen = self._places[index]
+        rows = self._make([place for place, _ in chosen])
+        return [(job, row) for (_, job), row in zip(chosen, rows, strict=True)]

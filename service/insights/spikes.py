@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from service.insights.activity.keeper import Activity
 from service.insights.columns import binned, events
-from service.insights.detection import Detection, detect
+from service.insights.detection import Detection, Usual, judge, usual_of
 from service.insights.directory import Job
 from service.insights.insight import Context, FromActivity, Insight, span
 from service.insights.question import Question
 from service.insights.series import Counts, LazyRows, SeriesTable, series
+from service.insights.usual_levels import UsualLevels, usual_levels
 from service.kql.template import Template, pipe
 from service.table import TableSchema
 from service.times import Window
@@ -92,6 +94,23 @@ class SpikeSeries:
         return self.name or "(none)"
 
 
+@dataclass(frozen=True)
+class SeriesWithPast(SeriesTable):
+    """Series, and the activity that remembers what is usual of them."""
+
+    activity: Activity
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Series with their jobs and names; `counts` and what `detection` holds are (series, bins)."""
+
+    jobs: Sequence[Job]
+    names: Sequence[str]
+    counts: Counts
+    detection: Detection
+
+
 class Spikes(Insight[SpikeOptions, SpikeSeries]):
     name = "spikes"
     title = "Unusual counts over time"
@@ -111,34 +130,100 @@ class Spikes(Insight[SpikeOptions, SpikeSeries]):
             events(question, schema, self.reads(options)), binned(question.window.bin.width)
         )
         kql = _COUNTS[options.of].fill(events=counted)
-        return [FromActivity(kql, span(question), lambda found: series(found, question, (column,)))]
+
+        def cut(activity: Activity) -> SeriesWithPast:
+            found = series(activity, question, (column,))
+            return SeriesWithPast(found.keys, found.counts, activity)
+
+        return [FromActivity(kql, span(question), cut)]
 
     def answer(
         self, context: Context, options: SpikeOptions, *counted: Any
     ) -> Sequence[tuple[Job, SpikeSeries]]:
-        table: SeriesTable = counted[0]
-        window = context.question.window
+        table: SeriesWithPast = counted[0]
+        starts = context.question.window.starts()
+        if options.only == "spikes":
+            judged = self.judge(context, options, table)
+            outstanding = np.flatnonzero(judged.detection.spike.any(axis=1)).tolist()
+            return LazyRows(
+                [(row, judged.jobs[row]) for row in outstanding],
+                lambda rows: [_series(options.of, starts, judged, row) for row in rows],
+            )
         places = table.of_jobs(context)
-        starts = window.starts()
-        counts = table.counts[[place for place, _ in places]]
-        detection = detect(
-            counts,
-            starts,
+        jobs = dict(places)
+
+        # What nobody looks at is not judged: a page shows few of a fleet's series.
+        def judged_rows(shown: Sequence[int]) -> list[SpikeSeries]:
+            few = _Chosen(context.question, table, [(place, jobs[place]) for place in shown])
+            judged = few.judged(options, few.usual())
+            return [_series(options.of, starts, judged, row) for row in range(len(shown))]
+
+        return LazyRows(places, judged_rows)
+
+    def judge(self, context: Context, options: SpikeOptions, table: SeriesWithPast) -> Judged:
+        """What stands out in the series of the question's jobs, busiest first.
+
+        What is usual of them is kept, and next time worked out again only where it has changed.
+        """
+        chosen = _Chosen(context.question, table, table.of_jobs(context))
+        return chosen.judged(options, chosen.usual_kept(options))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Some of a table's series, by their place in it, with their jobs."""
+
+    question: Question
+    table: SeriesWithPast
+    places: Sequence[tuple[int, Job]]
+
+    @property
+    def counts(self) -> Counts:
+        return self.table.counts[[place for place, _ in self.places]]
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [job for _, job in self.places]
+
+    @property
+    def unfinished(self) -> bool:
+        return self.question.window.end > self.question.now
+
+    def usual(self) -> Usual:
+        window = self.question.window
+        return usual_of(
+            self.counts,
+            window.starts(),
+            unfinished=self.unfinished,
+            known_from=_known_from(window, self.jobs),
+        )
+
+    def usual_kept(self, options: SpikeOptions) -> Usual:
+        """The same, by way of what is known from the last time."""
+        window, filters = self.question.window, self.question.filters
+
+        def levels(before: UsualLevels | None) -> UsualLevels:
+            return usual_levels(
+                self.counts,
+                window.starts(),
+                unfinished=self.unfinished,
+                known_from=_known_from(window, self.jobs),
+                before=before,
+            )
+
+        key = ("usual", window, self.unfinished, filters, self.question.job_id, options.of)
+        return self.table.activity.kept(key, levels).usual
+
+    def judged(self, options: SpikeOptions, usual: Usual) -> Judged:
+        detection = judge(
+            self.counts,
+            usual,
             sensitivity=options.sensitivity,
             min_events=options.min_events,
-            unfinished=window.end > context.question.now,
-            known_from=_known_from(window, [job for _, job in places]),
+            unfinished=self.unfinished,
         )
-        names = [table.keys[place][1] for place, _ in places]
-        shown = [
-            (row, job)
-            for row, (_, job) in enumerate(places)
-            if options.only is None or detection.spike[row].any()
-        ]
-        return LazyRows(
-            shown,
-            lambda row, job: _series(options.of, names[row], starts, counts[row], detection, row),
-        )
+        names = [self.table.keys[place][1] for place, _ in self.places]
+        return Judged(self.jobs, names, self.counts, detection)
 
 
 def _known_from(window: Window, jobs: Sequence[Job]) -> Counts:
@@ -147,19 +232,13 @@ def _known_from(window: Window, jobs: Sequence[Job]) -> Counts:
     return np.array([min(index, window.bins) for index in first], np.int64)
 
 
-def _series(
-    of: Dimension,
-    name: str,
-    starts: Sequence[datetime],
-    events_counted: Counts,
-    detection: Detection,
-    row: int,
-) -> SpikeSeries:
+def _series(of: Dimension, starts: Sequence[datetime], judged: Judged, row: int) -> SpikeSeries:
+    detection, counted = judged.detection, judged.counts[row]
     points = [
         SpikePoint(at, events, _number(expected), _number(upper), _number(score), direction != 0)
         for at, events, expected, upper, score, direction in zip(
             starts,
-            events_counted.tolist(),
+            counted.tolist(),
             detection.expected[row].tolist(),
             detection.upper[row].tolist(),
             detection.score[row].tolist(),
@@ -178,7 +257,7 @@ def _series(
         for point in points
         if point.spike
     ]
-    return SpikeSeries(of, name, int(events_counted.sum()), points, spikes)
+    return SpikeSeries(of, judged.names[row], int(counted.sum()), points, spikes)
 
 
 def _number(value: float) -> float | None:

@@ -12,8 +12,6 @@ from service.insights.activity.keeper import Activity
 from service.insights.question import Question
 from service.times import BINS, Window
 
-WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24)}
-
 
 @dataclass(frozen=True)
 class WindowCounts:
@@ -27,13 +25,15 @@ class WindowCounts:
     failures: Mapping[tuple[str, str, str], int]
 
 
-def window_counts(activity: Activity, now: datetime) -> WindowCounts:
-    """The counts of all windows; takes milliseconds, so call it in a thread."""
+def window_counts(
+    activity: Activity, now: datetime, windows: Mapping[str, timedelta]
+) -> WindowCounts:
+    """The counts of windows by name; takes milliseconds, so call it in a thread."""
     width = BINS["5m"]
     end = width.floor(now)
     events: Counter[tuple[str, str, str, str]] = Counter()
     failures: Counter[tuple[str, str, str]] = Counter()
-    for name, length in WINDOWS.items():
+    for name, length in windows.items():
         question = Question(Window(end - length, end, width), now)
         table = cut(activity, question, ("JobId", "Action", "Result", "ErrorCode"))
         for job_id, action, result, error_code, count in zip(

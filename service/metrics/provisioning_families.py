@@ -1,96 +1,216 @@
-"""The metrics of provisioning: jobs, events and failures of the latest windows."""
+"""The metrics that are cut from activity: jobs, events, failures, spikes, silence."""
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from service.insights.activity.arrivals import Outcome, known_outcomes
+from service.insights.activity.keeper import Activity
+from service.insights.directory import Job
+from service.insights.latest_spikes import LatestSpike, latest_spikes
+from service.insights.rhythm import Silence
+from service.insights.silence import rhythm_query, silences_of
+from service.insights.spikes import Spikes
+from service.insights.window_counts import WindowCounts, window_counts
+from service.metrics.family import OTHER, PREFIX, Family, Values, add
+from service.times import BINS
 
-from service.insights.directory import Directory
-from service.insights.window_counts import WindowCounts
 
-PREFIX = "entra_provisioning"
+@dataclass(frozen=True)
+class Choices:
+    """`windows` by the name that their label has; `delay` is how late events may be, so that
+    windows end that much earlier."""
+
+    windows: Mapping[str, timedelta]
+    delay: timedelta
+    top_errors: int
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is shown until the next refresh. `data` is when the workspace was asked."""
+    """What is shown of activity until the next refresh, as the workspace was at `as_of`.
 
-    directory: Directory
-    counts: WindowCounts
-    data: datetime
-
-
-def families(snapshot: Snapshot | None, top_errors: int, *, success: bool) -> Iterator[Metric]:
-    """All families; names of jobs stand in `job_info` only, and nobody's ID in any label.
-
-    `snapshot` is `None` before the first answer, `success` whether the last refresh got one.
+    `outcomes` are those that each job is known by, `totals` the arrivals since the process began.
+    What is not loaded far enough back is missing: windows, `spikes`, `silences`.
     """
-    if snapshot is not None:
-        yield from _of_jobs(snapshot, top_errors)
-    refreshed = GaugeMetricFamily(
-        f"{PREFIX}_refresh_success",
-        "Whether the last refresh got an answer: 1, or 0 while the values shown are older.",
-        labels=["insight"],
+
+    as_of: datetime
+    jobs: Mapping[str, Job]
+    counts: WindowCounts
+    outcomes: Iterable[Outcome]
+    totals: Mapping[Outcome, int]
+    spikes: Iterable[LatestSpike] = ()
+    silences: Mapping[str, Silence] | None = None
+
+
+def snapshot(activity: Activity, looked: datetime, now: datetime, choices: Choices) -> Snapshot:
+    """Cuts what is shown; takes up to a second for a large fleet, so call it in a thread."""
+    # Windows that moved on without new counts would shrink without anything having stopped.
+    at = min(now, looked)
+    end = at - choices.delay
+    jobs = activity.directory().since(activity.horizon).jobs
+    counted = {
+        name: length
+        for name, length in choices.windows.items()
+        if activity.complete(BINS["5m"].floor(end) - length)
+    }
+    rhythms = rhythm_query(at)
+    silences = None
+    if activity.complete(rhythms.span.start):
+        silences = silences_of(list(jobs.values()), rhythms.cut(activity), at)
+    spikes: Iterable[LatestSpike] = ()
+    if activity.complete(BINS["1d"].floor(at - Spikes.default_window)):
+        spikes = latest_spikes(activity, at)
+    return Snapshot(
+        as_of=looked,
+        jobs=jobs,
+        counts=window_counts(activity, end, counted),
+        outcomes=known_outcomes(activity.store),
+        totals=activity.arrivals.totals,
+        spikes=spikes,
+        silences=silences,
     )
-    refreshed.add_metric(["activity"], float(success))
-    yield refreshed
 
 
-def _of_jobs(snapshot: Snapshot, top_errors: int) -> Iterator[Metric]:
-    jobs = snapshot.directory.jobs.values()
-    info = GaugeMetricFamily(
+def families(shown: Snapshot, top_errors: int) -> Iterator[Family]:
+    """All but the counter; names of jobs stand in `job_info` only, and nobody's ID in any label."""
+    yield Family(
         f"{PREFIX}_job_info",
+        "gauge",
         "A provisioning job's names, always 1; join it by job_id.",
-        labels=["job_id", "app_id", "app_name", "source_system", "target_system"],
+        ("job_id", "app_id", "app_name", "source_system", "target_system"),
+        {
+            (job.job_id, job.app.id, job.app.name, job.source_system, job.target_system): 1
+            for job in shown.jobs.values()
+        },
+        open=("job_id", "app_id", "app_name", "source_system", "target_system"),
     )
-    last = GaugeMetricFamily(
+    yield Family(
         f"{PREFIX}_last_event_timestamp_seconds",
+        "gauge",
         "When the job's newest event happened, in Unix time.",
-        labels=["job_id"],
+        ("job_id",),
+        {(job.job_id,): job.last_event.timestamp() for job in shown.jobs.values()},
     )
-    for job in jobs:
-        info.add_metric(
-            [job.job_id, job.app.id, job.app.name, job.source_system, job.target_system], 1
-        )
-        last.add_metric([job.job_id], job.last_event.timestamp())
-    yield info
-    yield last
-    events = GaugeMetricFamily(
+    yield Family(
         f"{PREFIX}_window_events",
+        "gauge",
         "Events of the window that ended with the last whole five minutes.",
-        labels=["job_id", "action", "result", "window"],
+        ("job_id", "action", "result", "window"),
+        {
+            (job_id, action, result, window): count
+            for (window, job_id, action, result), count in shown.counts.events.items()
+        },
+        fold=operator.add,
+        as_of=shown.as_of,
     )
-    for (window, job_id, action, result), count in sorted(snapshot.counts.events.items()):
-        events.add_metric([job_id, action, result, window], count)
-    yield events
-    yield _failures(snapshot.counts, top_errors)
-    data = GaugeMetricFamily(
-        f"{PREFIX}_data_timestamp_seconds",
-        "When the workspace was asked for what is shown, in Unix time.",
-        labels=["insight"],
+    yield _failures(shown, top_errors)
+    yield from _spikes(shown)
+    silences = shown.silences or {}
+    yield Family(
+        f"{PREFIX}_job_silent",
+        "gauge",
+        "Whether the job has been quiet for longer than its own rhythm explains: 1, or 0.",
+        ("job_id",),
+        {(job_id,): int(silence.silent) for job_id, silence in silences.items()},
+        as_of=shown.as_of,
     )
-    data.add_metric(["activity"], snapshot.data.timestamp())
-    yield data
 
 
-def _failures(counts: WindowCounts, top_errors: int) -> Metric:
-    family = GaugeMetricFamily(
-        f"{PREFIX}_window_failures",
-        "Failures of the window by error code: a job's most frequent ones, the rest as `other`.",
-        labels=["job_id", "error_code", "window"],
-    )
-    by_job: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for (window, job_id, error_code), count in counts.failures.items():
+def _failures(shown: Snapshot, top: int) -> Family:
+    by_job: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for (window, job_id, error_code), count in shown.counts.failures.items():
         by_job[window, job_id].append((-count, error_code))
+    samples: dict[Values, float] = {}
+    folded = 0
     for (window, job_id), found in sorted(by_job.items()):
         found.sort()
-        shown = Counter({error_code: -count for count, error_code in found[:top_errors]})
+        folded += len(found[top:])
+        own = Counter({error_code: -count for count, error_code in found[:top]})
         # An application may have an error code of that name: one series must not appear twice.
-        shown["other"] -= sum(count for count, _ in found[top_errors:])
-        for error_code, count in (+shown).items():
-            family.add_metric([job_id, error_code, window], count)
-    return family
+        own[OTHER] -= sum(count for count, _ in found[top:])
+        samples |= {(job_id, error_code, window): count for error_code, count in (+own).items()}
+    return Family(
+        f"{PREFIX}_window_failures",
+        "gauge",
+        "Failures of the window by error code: a job's most frequent ones, the rest as `other`.",
+        ("job_id", "error_code", "window"),
+        samples,
+        open=("job_id", "error_code"),
+        fold=operator.add,
+        folded=folded,
+        as_of=shown.as_of,
+    )
+
+
+def _spikes(shown: Snapshot) -> Iterator[Family]:
+    spikes: dict[Values, float] = {}
+    scores: dict[Values, float] = {}
+    for latest in shown.spikes:
+        values = (latest.job_id, latest.of, latest.name)
+        spikes[values], scores[values] = int(latest.spike), latest.score
+    for name, told, samples in (
+        (
+            "spike",
+            "Whether today's events of this operation, action or result stand out: 1, or 0.",
+            spikes,
+        ),
+        (
+            "spike_score",
+            "How many usual spreads today's events lie above what is usual; 0 within it.",
+            scores,
+        ),
+    ):
+        yield Family(
+            f"{PREFIX}_{name}",
+            "gauge",
+            told,
+            ("job_id", "of", "name"),
+            samples,
+            open=("job_id", "name"),
+            as_of=shown.as_of,
+        )
+
+
+class EventsTotal:
+    """The counter of arrivals.
+
+    A series that was shown by itself once stays so, and one that is in `other` stays there: moving
+    between them would make counters jump. The first to come are shown by themselves.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._own: set[Outcome] = set()
+
+    def family(self, shown: Snapshot) -> Family:
+        """Each job's actions begin at 0, with success and failure, so that no first event is lost
+        to `increase()`."""
+        totals: dict[Outcome, int] = {}
+        for job_id, action, result in shown.outcomes:
+            for beginning in ("success", "failure", result):
+                totals[job_id, action, beginning] = 0
+        totals.update(shown.totals)
+        samples: dict[Values, float] = {}
+        folded = 0
+        for outcome, total in totals.items():
+            job_id, action, result = outcome
+            if outcome not in self._own and len(self._own) < self._limit:
+                self._own.add(outcome)
+            if outcome not in self._own:
+                folded += 1
+                add(samples, (OTHER, action, result), total, operator.add)
+            elif job_id in shown.jobs:
+                add(samples, outcome, total, operator.add)
+        return Family(
+            f"{PREFIX}_events",
+            "counter",
+            "Events since the service began, each counted once, whenever it arrived.",
+            ("job_id", "action", "result"),
+            samples,
+            folded=folded,
+        )

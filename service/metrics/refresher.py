@@ -6,13 +6,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from service.insights.activity.keeper import Activity, Standing
-from service.insights.window_counts import window_counts
-from service.metrics.exposition import Exposition
-from service.metrics.provisioning_families import Snapshot, families
-from service.workspace.errors import WorkspaceError
+from service.insights.activity.keeper import Activity
+from service.metrics.questions import Questions
+from service.metrics.shown import Provisioning
+from service.workspace.errors import WorkspaceError, WorkspaceTimeout, WorkspaceUnanswered
 
 log = logging.getLogger(__name__)
 
@@ -26,30 +25,38 @@ class Refresher:
     def __init__(
         self,
         activity: Activity,
-        exposition: Exposition,
+        questions: Questions,
+        shown: Provisioning,
         *,
         every: timedelta,
-        top_errors: int,
-        now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._activity = activity
-        self._exposition = exposition
+        self._questions = questions
+        self._shown = shown
         self._every = every
-        self._top_errors = top_errors
-        self._now = now
         self._sleep = sleep
+        self._asking: asyncio.Task[bool] | None = None
+        self._refreshing = asyncio.Lock()
         self.settled = asyncio.Event()
         """Set once everything is loaded, or the workspace has failed."""
 
     async def run(self) -> None:
         """Refreshes until it is cancelled."""
+        try:
+            await self._run()
+        finally:
+            if self._asking:
+                self._asking.cancel()
+
+    async def _run(self) -> None:
+        every = self._every.total_seconds()
         while True:
-            failed = False
+            failed, wait = False, every
             try:
                 await self.refresh()
             except WorkspaceError as error:
-                failed = True
+                failed, wait = True, _until_next_try(error, every)
                 log.warning("the workspace gives no answer: %s", error)
             except Exception:
                 # Whatever it was, the next refresh may work, and scrapes need what there is.
@@ -57,26 +64,43 @@ class Refresher:
                 log.exception("activity could not be refreshed")
             if failed or self._activity.loaded:
                 self.settled.set()
-                jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-                await self._sleep(self._every.total_seconds() * jitter)
+                await self._ask(success=not failed)
+                await self._sleep(wait * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311
 
     async def refresh(self) -> None:
-        """Refreshes once; what is shown is made anew also where the workspace fails."""
-        try:
-            async for _ in self._activity.refresh():
-                await self._show(success=True)
-        except Exception:
-            await self._show(success=False)
-            raise
+        """Refreshes once, after one that is under way; what is shown is made anew also where the
+        workspace fails."""
+        async with self._refreshing:
+            try:
+                looks = 0
+                async for _ in self._activity.refresh():
+                    looks += 1
+                    if looks == 1:
+                        await self._show(success=True)
+                # Not after every piece of the past: rendering a fleet would hold up loading it.
+                if looks > 1:
+                    await self._show(success=True)
+            except Exception:
+                await self._show(success=False)
+                raise
+
+    async def _ask(self, *, success: bool) -> None:
+        """Asks the questions that are due; one that hangs does not hold up the next refresh."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._questions.renew())
+        done, _ = await asyncio.wait({self._asking}, timeout=self._every.total_seconds())
+        if any(task.result() for task in done):
+            await self._show(success=success)
 
     async def _show(self, *, success: bool) -> None:
-        snapshot = None
-        if standing := self._activity.standing:
-            snapshot = await asyncio.to_thread(self._snapshot, standing)
-        shown = families(snapshot, self._top_errors, success=success)
-        await asyncio.to_thread(self._exposition.show, shown)
+        await asyncio.to_thread(self._shown.show, success=success)
 
-    def _snapshot(self, standing: Standing) -> Snapshot:
-        # Windows that moved on without new counts would shrink without anything having stopped.
-        counts = window_counts(self._activity, min(self._now(), standing.looked))
-        return Snapshot(self._activity.directory(), counts, standing.looked)
+
+def _until_next_try(error: WorkspaceError, every: float) -> float:
+    """Seconds: as soon as the workspace may be asked again, so that its return is seen early.
+
+    What took too long is not asked more often than what works.
+    """
+    if isinstance(error, WorkspaceUnanswered) and not isinstance(error, WorkspaceTimeout):
+        return min(max(1.0, error.retry_after), every)
+    return every

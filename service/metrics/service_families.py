@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from service.metrics.tallies import CacheTallies, RequestTallies
+from service.workspace.gate import Gate
 
 _SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
 
@@ -12,19 +19,9 @@ class ServiceFamilies:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "insights_http_requests",
-            "HTTP requests answered, by route template.",
-            ["route", "method", "status"],
-            registry=self.registry,
-        )
-        self._request_seconds = Histogram(
-            "insights_http_request_duration_seconds",
-            "Time from a request to its answer, by route template.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self._requests = RequestTallies(_SECONDS)
+        self._caches = CacheTallies()
+        self.registry.register(self._requests)
         self._queries = Counter(
             "insights_workspace_queries",
             "Queries that the workspace was asked, by insight and outcome.",
@@ -44,17 +41,15 @@ class ServiceFamilies:
             ["insight"],
             registry=self.registry,
         )
-        self._cache = Counter(
-            "insights_cache_requests",
-            "Look-ups in a cache, by outcome: hit, miss, stale or joined.",
-            ["cache", "outcome"],
-            registry=self.registry,
-        )
+        self.registry.register(self._caches)
+
+    def watch(self, gate: Gate) -> None:
+        """Shows what the gate does, read at each scrape."""
+        self.registry.register(_GateFamilies(gate))
 
     def request(self, route: str, method: str, status: int, elapsed: float) -> None:
         known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status)).inc()
-        self._request_seconds.labels(route).observe(elapsed)
+        self._requests.count(route, known, status, elapsed)
 
     def query(self, insight: str, outcome: str, elapsed: float, rows: int) -> None:
         self._queries.labels(insight, outcome).inc()
@@ -62,8 +57,41 @@ class ServiceFamilies:
         self._rows.labels(insight).inc(rows)
 
     def cache(self, cache: str, outcome: str) -> None:
-        self._cache.labels(cache, outcome).inc()
+        self._caches.count(cache, outcome)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """A caller may invent methods; a label for each would grow without end."""
+
+
+class _GateFamilies(Collector):
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def collect(self) -> Iterator[Metric]:
+        gate = self._gate
+        yield GaugeMetricFamily(
+            "insights_workspace_queue_length",
+            "Queries that wait for their turn.",
+            gate.waiting,
+        )
+        yield GaugeMetricFamily(
+            "insights_workspace_queries_in_flight",
+            "Queries that the workspace is working on.",
+            gate.in_flight,
+        )
+        yield CounterMetricFamily(
+            "insights_workspace_retries",
+            "Queries that were asked again, after a disturbance or a throttling.",
+            gate.retries,
+        )
+        yield CounterMetricFamily(
+            "insights_workspace_throttled_seconds",
+            "Time for which the workspace had told to wait before the next query.",
+            gate.throttled_total,
+        )
+        yield GaugeMetricFamily(
+            "insights_workspace_breaker_open",
+            "Whether the workspace failed too often in a row and is left alone: 1, or 0.",
+            int(gate.left_alone is not None),
+        )

@@ -77,6 +77,10 @@ class Workspace(Protocol):
     def arrival_uncertainty(self) -> timedelta:
         """How far `ingestion_time()` may be from when a row could first be read."""
 
+    @property
+    def metered(self) -> bool:
+        """Whether somebody counts its queries and refuses what is too much; see `limits`."""
+
     async def schema(self) -> TableSchema:
         """The columns the table has."""
 

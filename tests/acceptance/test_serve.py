@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import signal
 import socket
 import threading
@@ -130,6 +131,59 @@ def test_requests_under_way_are_answered_before_the_end() -> None:
     # What had not reached it yet finds nobody; what had is answered.
     assert 200 in answers
     assert set(answers) <= {200, None}
+
+
+_ENDLESS = """
+name: endless
+title: A question without an end
+description: How many times four events are there?
+kql: |
+  let Events = AADProvisioningLogs
+  | where TimeGenerated >= {from} and TimeGenerated < {to}
+  | project All = 1, Id;
+  Events
+  | join kind=inner Events on All
+  | join kind=inner Events on All
+  | join kind=inner Events on All
+  | summarize events = count() by Id
+columns:
+  - {name: Id, type: string, description: The first one.}
+  - {name: events, type: long, description: How many.}
+"""
+
+
+def test_what_is_not_finished_within_the_grace_is_closed(tmp_path: Path) -> None:
+    pack = tmp_path / "endless.yaml"
+    pack.write_text(_ENDLESS)
+    settings = {"INSIGHTS_PACKS": str(pack), "INSIGHTS_SHUTDOWN_GRACE": "1s"}
+    with serving(environment=settings) as served, ThreadPoolExecutor() as threads:
+        while not _asked(served.client, "skipped-members") or _in_flight(served.client):
+            time.sleep(0.1)  # what the service asks by itself comes first
+        asked = threads.submit(served.client.get, "/insights/endless", params={"window": "90d"})
+        while not _in_flight(served.client):
+            assert not asked.done(), asked.result().text
+            time.sleep(0.1)
+        ended = served.stop()
+        answer = asked.result()
+    assert (answer.status_code, answer.json()["code"]) == (503, "workspace-unavailable")
+    assert answer.headers["retry-after"]
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+
+
+def _in_flight(client: httpx.Client) -> bool:
+    found = re.search(
+        r"^insights_workspace_queries_in_flight (\S+)$", _metrics(client), re.MULTILINE
+    )
+    return found is not None and float(found[1]) > 0
+
+
+def _asked(client: httpx.Client, insight: str) -> bool:
+    return f'insights_workspace_queries_total{{insight="{insight}"' in _metrics(client)
+
+
+def _metrics(client: httpx.Client) -> str:
+    return client.get("/metrics").text
 
 
 def _status(asked: Future[httpx.Response]) -> int | None:

@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.api.engines import Engine
 from tests.api.service import Service, Start, running
 from tests.api.world import made_store, tenant
 
-__all__ = ["pytest_collection_modifyitems", "service", "shared", "store"]
+__all__ = ["engine", "pytest_collection_modifyitems", "service", "shared", "store"]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """Which workspace the service asks."""
+    return "embedded"
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +28,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def service(store: Path) -> AsyncIterator[Service]:
+async def service(store: Path, engine: Engine) -> AsyncIterator[Service]:
     """The service over the small tenant, loaded, its queries counted from here on."""
-    async with running(Start(store)) as started:
+    async with running(Start(store, engine=engine)) as started:
         await started.settled()
         yield started
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared(store: Path) -> AsyncIterator[Service]:
+async def shared(store: Path, engine: Engine) -> AsyncIterator[Service]:
     """The same for all tests that neither move its clock nor trouble its workspace."""
-    async with running(Start(store)) as started:
+    async with running(Start(store, engine=engine)) as started:
         await started.settled()
         yield started
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -17,11 +15,10 @@ from starlette.types import ASGIApp, Message
 
 from service.app import create_app
 from service.kql.template import Kql
-from service.records.store import open_for_reading
 from service.settings import Settings
 from service.table import TableSchema
-from service.workspace.embedded import EmbeddedWorkspace
 from service.workspace.protocol import Result, TimeSpan, Workspace
+from tests.api.engines import Engine, over
 from tests.api.world import Clock
 
 SETTINGS = Settings(cursor_key="for the tests", retention=timedelta(days=400))  # type: ignore[arg-type]
@@ -30,11 +27,13 @@ SETTINGS = Settings(cursor_key="for the tests", retention=timedelta(days=400))  
 class Recording:
     """A workspace that keeps every query it is sent.
 
-    Queries `concerned` fail while `failing` is an error, and wait while there is a closed `gate`.
+    With `metered`, the service takes it for one that counts what it is asked. Queries `concerned`
+    fail while `failing` is an error, and wait while there is a closed `gate`.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, metered: bool = False) -> None:
         self._workspace = workspace
+        self._metered = metered
         self.queries: list[str] = []
         self.failing: Exception | None = None
         self.concerned: Callable[[TimeSpan], bool] = lambda _: True
@@ -50,6 +49,10 @@ class Recording:
     @property
     def arrival_uncertainty(self) -> timedelta:
         return self._workspace.arrival_uncertainty
+
+    @property
+    def metered(self) -> bool:
+        return self._metered
 
     async def schema(self) -> TableSchema:
         return await self._workspace.schema()
@@ -107,6 +110,7 @@ class Service:
     workspace: Recording
     rest: Rest
     app: ASGIApp
+    engine: Engine
 
     async def get(self, url: str, status: int = 200, **options: Any) -> httpx.Response:
         """The answer to a GET, which must have this status."""
@@ -136,7 +140,7 @@ class Service:
 
     async def gain(self, store: Path) -> None:
         """The logs are those of this store from now on."""
-        await self.workspace.hold(over(store, self.clock))
+        await self.workspace.hold(over(store, self.clock, self.engine))
 
 
 @dataclass
@@ -147,21 +151,15 @@ class Start:
     settings: Settings = SETTINGS
     clock: Clock = field(default_factory=Clock)
     prepare: Callable[[Recording], None] = lambda _: None
-
-
-def over(store: Path, clock: Clock) -> EmbeddedWorkspace:
-    """A workspace over a copy of the store: DuckDB shares what one process opens twice."""
-    with TemporaryDirectory() as folder:
-        copy = Path(shutil.copy(store, folder))
-        connection = open_for_reading(copy, memory_limit="256MB", threads=2)
-    return EmbeddedWorkspace(connection, now=clock.now)
+    metered: bool = False
+    engine: Engine = "embedded"
 
 
 @asynccontextmanager
 async def running(start: Start) -> AsyncIterator[Service]:
     """The service with its lifespan run, closed at the end."""
     clock, rest = start.clock, Rest()
-    workspace = Recording(over(start.store, clock))
+    workspace = Recording(over(start.store, clock, start.engine), metered=start.metered)
     start.prepare(workspace)
     app = create_app(
         start.settings, workspace, now=clock.now, monotonic=clock.monotonic, sleep=rest.sleep
@@ -171,7 +169,7 @@ async def running(start: Start) -> AsyncIterator[Service]:
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             client.headers.pop("accept")
             client.headers.pop("accept-encoding")
-            yield Service(client, clock, workspace, rest, app)
+            yield Service(client, clock, workspace, rest, app, start.engine)
     assert workspace.closed
 
 

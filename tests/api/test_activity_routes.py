@@ -135,7 +135,7 @@ async def test_every_count_says_what_is_not_loaded(store: Path, route: str) -> N
     async with running(Start(store, prepare=without_a_past)) as service:
         freshness = (await service.json(route))["freshness"]
         assert (freshness["status"], freshness["complete"]) == ("stale", False)
-        assert freshness["reason"] == "Out of reach.; part of the window is not loaded yet"
+        assert freshness["reason"] == "Out of reach; part of the window is not loaded yet"
 
 
 @pytest.mark.parametrize("route", [*FLEET, *OF_JOB])

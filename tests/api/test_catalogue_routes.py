@@ -29,7 +29,7 @@ async def test_each_insight_says_what_it_takes_and_gives(shared: Service, name: 
     assert detail["name"] == name
     fields = {name: name for name in detail["parameters"].get("required", ())}
     kql = (await shared.get(detail["kql"], params=fields)).text
-    assert kql.startswith("AADProvisioningLogs")
+    assert kql.startswith(("AADProvisioningLogs", "let "))
     for parameter in detail["parameters"]["properties"].values():
         assert parameter["description"]
     answer = await shared.json(address(detail["routes"][0]))

@@ -11,6 +11,7 @@ import pytest
 
 from service.api.problems import KINDS
 from service.workspace.errors import (
+    Overloaded,
     QueryRejected,
     WorkspaceAccessDenied,
     WorkspaceError,
@@ -46,7 +47,7 @@ def checked(answer: httpx.Response, code: str, instance: str) -> Any:
     [
         ("GET", "/nowhere", "not-found"),
         ("GET", "/jobs/", "not-found"),
-        ("GET", "/jobs/a%2Fb/failures", "not-found"),
+        ("GET", "/jobs/a%2Fb/failures", "job-not-found"),
         ("GET", "/docs/secret.js", "not-found"),
         ("GET", "/docs/..%2Fpyproject.toml", "not-found"),
         ("GET", "/problems/nothing", "not-found"),
@@ -99,6 +100,7 @@ FAILURES: list[tuple[Callable[[], WorkspaceError], str, str | None]] = [
     (lambda: WorkspaceAccessDenied("No right to read."), "workspace-access-denied", None),
     (lambda: WorkspaceTimeout("Too slow.", retry_after=7), "workspace-timeout", None),
     (lambda: WorkspaceUnavailable("Away.", retry_after=7), "workspace-unavailable", "7"),
+    (lambda: Overloaded("Too much at once.", retry_after=7), "overloaded", "7"),
     (lambda: WorkspaceError("Something else."), "workspace-unavailable", "10"),
 ]
 
@@ -138,9 +140,36 @@ async def test_last_answer_is_served_as_stale_and_says_why(
     assert answer.headers["cache-control"] == "private, max-age=0"
     assert answer.headers["age"] == "960"
     assert answer.headers["etag"] == fresh.headers["etag"]
-    service.clock.advance(minutes=45)
+    service.clock.advance(minutes=49)
     answer = await service.client.get("/failures?window=90d")
     assert answer.status_code == KINDS[code].status
+
+
+async def test_window_that_moved_on_is_answered_as_it_was_last(service: Service) -> None:
+    before = await service.json("/failures?window=2h")
+    service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+    service.clock.advance(minutes=59)
+    answer = await service.json("/failures?window=2h")
+    for part in ("data", "window"):
+        assert answer[part] == before[part]
+    assert (answer["freshness"]["status"], answer["freshness"]["reason"]) == (
+        "stale",
+        "Out of reach.",
+    )
+    service.clock.advance(minutes=10)
+    await service.problem("/failures?window=2h", 503, "workspace-unavailable")
+
+
+async def test_window_with_fixed_ends_is_never_answered_with_another(service: Service) -> None:
+    fixed = "/failures?from=2026-11-22T{0:02}:00:00Z&to=2026-11-22T{1:02}:00:00Z&bin=1h"
+    await service.get(fixed.format(8, 12))
+    await service.get(fixed.format(9, 12).partition("&to")[0] + "&bin=1h")
+    service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+    await service.problem(fixed.format(9, 13), 503, "workspace-unavailable")
+    service.clock.advance(hours=1)
+    moved = await service.json("/failures?from=2026-11-22T09:00:00Z&bin=1h")
+    assert moved["window"]["from"] == "2026-11-22T09:00:00Z"
+    assert moved["freshness"]["status"] == "stale"
 
 
 async def test_answer_is_fresh_again_once_the_workspace_is_back(service: Service) -> None:

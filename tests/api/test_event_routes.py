@@ -168,3 +168,15 @@ async def test_event_of_a_clock_that_is_ahead_is_found_by_its_id(
     await service.gain(grown(store, tmp_path / "grown.duckdb", [ahead], NOW))
     found = await service.json("/events/e0000000-0000-4000-8000-000000009001")
     assert found["data"]["time"] == "2026-12-22T13:04:10Z"
+
+
+async def test_ids_with_a_slash_are_reached_by_their_escaped_address(
+    service: Service, store: Path, tmp_path: Path
+) -> None:
+    anchor = "OU=Staff/CN=Ann%2F é"
+    new = event(9001, NOW - timedelta(hours=1), source=anchor)
+    await service.gain(grown(store, tmp_path / "grown.duckdb", [new], NOW))
+    (row,) = (await service.json(f"/identities/{quote(anchor, safe='')}/events"))["data"]
+    assert row["source"]["id"] == anchor
+    await service.problem("/events/no%2Fsuch", 404, "event-not-found")
+    await service.problem("/jobs/no%2fsuch/failures", 404, "job-not-found")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from service.records.importing import add_lines
+from service.records.store import Store
+from service.workspace.embedded import EmbeddedWorkspace
 from tests.api.service import SETTINGS, Service, Start, running
-from tests.api.world import GARDEN, HOSTILE_APP, ODD
+from tests.api.world import GARDEN, HOSTILE_APP, NOW, ODD, event
 
 
 async def pages(service: Service, url: str) -> list[Any]:
@@ -155,3 +161,38 @@ async def test_self_of_a_later_page_is_that_page(shared: Service) -> None:
     second = await shared.json(first["next"])
     assert second["links"]["self"] == first["next"]
     assert "cursor" not in second["links"]["kql"]
+
+
+async def test_each_of_many_events_is_read_once_while_others_arrive(
+    service: Service, tmp_path: Path
+) -> None:
+    """Ten events share each time; what arrives lies before, at and behind the end of a page."""
+    path = tmp_path / "many.duckdb"
+    many = 20_000
+    with Store.create_or_open(path, service.clock.now) as writing:
+        numbers = range(100_000, 100_000 + many)
+        add_lines((event(n, NOW - timedelta(seconds=40 * (n % 2000))) for n in numbers), writing)
+        # The reading connection shares the writer's database: what is added is seen at once.
+        shared = EmbeddedWorkspace(duckdb.connect(str(path)), now=service.clock.now)
+        await service.workspace.hold(shared)
+        due = Counter(_key(number) for number in numbers)
+        arrived = iter(range(10_000))
+        found: Counter[str] = Counter()
+        following: str | None = "/events?window=24h&limit=1000"
+        while following:
+            page = await service.json(following)
+            found.update(row["id"] for row in page["data"])
+            following, last = page["next"], page["data"][-1]
+            if following:
+                end = datetime.fromisoformat(last["time"])
+                times = (end, end, end + timedelta(seconds=1), end - timedelta(seconds=1))
+                more = [(base + next(arrived), at) for at in times for base in (0, 200_000)]
+                for number, at in more:
+                    key = _key(number)
+                    due[key] += at < end or (at == end and key > last["id"])
+                add_lines((event(number, at) for number, at in more), writing)
+    assert found == +due
+
+
+def _key(number: int) -> str:
+    return f"e0000000-0000-4000-8000-{number:012d}"

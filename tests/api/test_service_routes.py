@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.workspace.errors import WorkspaceUnavailable
+from service.workspace.errors import WorkspaceThrottled, WorkspaceUnavailable
 from tests.api.service import SETTINGS, Recording, Service, Start, running
 
 
@@ -25,40 +25,81 @@ async def test_ready_says_what_is_loaded(shared: Service) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json() == {
         "status": "ready",
-        "workspace": "embedded",
+        "reason": None,
+        "workspace": shared.workspace.identity,
         "jobs": 4,
+        "as_of": "2026-11-22T13:04:10Z",
         "events_until": "2026-11-22T13:03:00Z",
         "loaded_from": "2025-10-18T00:00:00Z",
         "complete": True,
     }
 
 
-async def test_not_ready_before_the_first_load(store: Path) -> None:
+async def test_loading_before_the_first_look(store: Path) -> None:
     async with running(Start(store, prepare=dead)) as service:
         problem = await service.problem("/readyz", 503, "workspace-unavailable")
         assert problem["retry_after"] == 5
-        assert "Out of reach." in problem["detail"]
+        assert problem["detail"] == "Loading: Out of reach."
         await service.refresh()
         await service.problem("/readyz", 503, "workspace-unavailable")
         service.workspace.failing = None
         await service.refresh()
-        await service.get("/readyz")
+        assert (await service.json("/readyz"))["status"] == "ready"
 
 
-async def test_not_ready_after_the_grace_and_ready_again_after_an_answer(
+async def test_degraded_while_refreshes_fail_and_ready_again_after_an_answer(
     service: Service,
 ) -> None:
     service.workspace.failing = WorkspaceUnavailable("Out of reach.")
-    service.clock.advance(minutes=3)
-    await service.refresh()
-    await service.get("/readyz")
-    service.clock.advance(minutes=2)
-    await service.refresh()
-    problem = await service.problem("/readyz", 503, "workspace-unavailable")
-    assert "Out of reach." in problem["detail"]
+    for _ in range(3):
+        service.clock.advance(minutes=20)
+        await service.refresh()
+        told = await service.json("/readyz")
+        assert (told["status"], told["reason"]) == ("degraded", "Out of reach.")
+        assert told["as_of"] == "2026-11-22T13:04:10Z"
     service.workspace.failing = None
     await service.refresh()
-    await service.get("/readyz")
+    told = await service.json("/readyz")
+    assert (told["status"], told["reason"]) == ("ready", None)
+    assert told["as_of"] == "2026-11-22T14:04:10Z"
+
+
+async def test_degraded_while_the_last_look_is_too_long_ago(service: Service) -> None:
+    service.clock.advance(minutes=2)
+    assert (await service.json("/readyz"))["status"] == "ready"
+    service.clock.advance(minutes=2)
+    told = await service.json("/readyz")
+    assert (told["status"], told["reason"]) == (
+        "degraded",
+        "the workspace was last looked at 240 s ago",
+    )
+    freshness = (await service.json("/jobs"))["freshness"]
+    assert (freshness["status"], freshness["reason"]) == ("stale", told["reason"])
+
+
+async def test_degraded_while_throttled_and_told_for_how_long(store: Path) -> None:
+    async with running(Start(store, metered=True)) as service:
+        await service.settled()
+        service.workspace.failing = WorkspaceThrottled("Too much.", 90)
+        await service.problem("/failures", 503, "workspace-unavailable")
+        service.workspace.failing = None
+        told = await service.json("/readyz")
+        assert (told["status"], told["reason"]) == (
+            "degraded",
+            "the workspace is throttling and takes no queries for 90 s",
+        )
+        service.clock.advance(seconds=90)
+        assert (await service.json("/readyz"))["status"] == "ready"
+
+
+async def test_degraded_while_the_workspace_is_left_alone(store: Path) -> None:
+    async with running(Start(store, metered=True)) as service:
+        await service.settled()
+        service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+        for days in range(1, 6):
+            await service.problem(f"/failures?window={days}d", 503, "workspace-unavailable")
+        told = await service.json("/readyz")
+        assert (told["status"], told["reason"]) == ("degraded", "Out of reach.")
 
 
 async def test_start_waits_for_the_first_load_but_not_for_ever(store: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from service.api.serving import _takes_gzip
+from service.api.serving import takes_gzip
 from tests.api.service import SETTINGS, Service, Start, running
 from tests.api.world import GARDEN, made_store, tenant
 
@@ -203,7 +203,7 @@ async def test_head_may_be_conditional(shared: Service) -> None:
     ],
 )
 def test_gzip_only_for_who_takes_it(given: str, takes: bool) -> None:
-    assert _takes_gzip({b"accept-encoding": given.encode()}) is takes
+    assert takes_gzip({b"accept-encoding": given.encode()}) is takes
 
 
 async def raw(service: Service, url: str, **headers: str) -> tuple[httpx.Headers, bytes]:

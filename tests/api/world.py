@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 13, 4, 10, tzinfo=UTC)
 
 TENANT = "4d1c7a02-6f3e-4a55-9b1d-2c8e7f60a913"
 GARDEN, ORCHARD, QUIET = "scim.garden.1", "Azure2Azure.orchard.2", "scim.quiet.3"
-ODD = "odd job?&+#%25'\"ü;=,"
+ODD = "odd job/?&+#%25'\"ü;=,"
 """A job ID is opaque: this one has whatever an address gives a meaning to."""
 
 EVENT, SOURCE = "e0000000-0000-4000-8000-000000000001", "user-1"

@@ -114,7 +114,9 @@ async def test_failing_workspace_serves_the_last_answer_as_stale() -> None:
     desk.source.error = Down("no route")
     served = await desk.get()
     assert (served.value, served.stale) == (1, "no route")
-    desk.clock.pass_by(3600 - 900)
+    desk.clock.pass_by(300 + 3600 - 900 - 1)
+    assert (await desk.get()).stale == "no route"
+    desk.clock.pass_by(1)
     with pytest.raises(Down):
         await desk.get()
 
@@ -220,12 +222,79 @@ async def test_rejection_of_one_query_is_none_of_another() -> None:
     assert (await desk.get("other", Source())).value == 1
 
 
-async def test_incomplete_answer_is_shared_by_those_who_waited_and_not_kept() -> None:
+async def test_incomplete_answer_is_asked_for_again_after_a_growing_time_and_never_whole() -> None:
     desk = Desk()
     desk.source.complete = False
-    answers = await asyncio.gather(desk.get(), desk.get())
-    assert [(answer.value, answer.complete) for answer in answers] == [(1, False)] * 2
-    assert (await desk.get()).value == 2
+    asked = []
+    for second in range(200):
+        before = desk.source.asked
+        answers = await asyncio.gather(desk.get(), desk.get())
+        assert {answer.complete for answer in answers} == {False}
+        asked += [second] * (desk.source.asked - before)
+        desk.clock.pass_by(1)
+    assert asked == [0, 5, 15, 35, 75, 135, 195]
+    desk.source.complete = True
+    desk.clock.pass_by(60)
+    assert (await desk.get()).complete
+
+
+async def test_incomplete_answer_is_not_served_in_place_of_an_error() -> None:
+    desk = Desk()
+    desk.source.complete = False
+    await desk.get()
+    desk.clock.pass_by(5)
+    desk.source.error = Down("no route")
+    with pytest.raises(Down):
+        await desk.get()
+
+
+async def test_incomplete_answer_replaces_a_whole_one_that_is_too_old() -> None:
+    desk = Desk()
+    await desk.get()
+    desk.clock.pass_by(900)
+    desk.source.complete = False
+    answers = [await desk.get() for _ in range(10)]
+    assert {(answer.value, answer.complete) for answer in answers} == {(2, False)}
+
+
+async def test_slow_incomplete_answer_is_shared_from_when_it_came() -> None:
+    desk = Desk()
+    desk.source.complete = False
+    desk.source.open.clear()
+    asked = asyncio.create_task(desk.get())
+    await desk.settled()
+    desk.clock.pass_by(20)
+    desk.source.open.set()
+    await asked
+    desk.clock.pass_by(4)
+    assert (await desk.get()).value == 1
+
+
+async def test_answer_nobody_waits_for_is_made_in_its_own_way() -> None:
+    desk, behind = Desk(), Source()
+    for passed, value in ((0, 1), (300, 1), (0, 1), (900, 2)):
+        desk.clock.pass_by(passed)
+        assert (await desk.cache.get("key", desk.source, renew=behind)).value == value
+        await desk.settled()
+    assert (desk.source.asked, behind.asked) == (2, 1)
+
+
+async def test_fault_behind_an_answer_is_logged_and_does_not_storm(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+    await desk.get()
+    desk.clock.pass_by(300)
+    desk.source.error = ValueError("a fault of ours")
+    for _ in range(10):
+        assert (await desk.get()).value == 1
+        await desk.settled()
+    assert desk.source.asked == 2
+    (record,) = caplog.records
+    assert record.exc_info
+    desk.clock.pass_by(600)
+    with pytest.raises(ValueError, match="of ours"):
+        await desk.get()
 
 
 async def test_incomplete_refresh_does_not_replace_a_whole_answer_nor_storm() -> None:
@@ -336,5 +405,6 @@ async def test_no_answer_is_ever_older_than_allowed(story: list[tuple[float, str
         finally:
             await desk.settled()
         age = desk.clock.monotonic() - answer.made
-        assert age < (3600 if answer.stale else 900)
+        assert age < (300 + 3600 if answer.stale else 900)
+        assert answer.complete or not answer.stale
     await desk.cache.close()

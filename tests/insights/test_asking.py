@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +42,7 @@ class Moody:
         self.error: Exception | None = None
         self.identity = inner.identity
         self.arrival_uncertainty = inner.arrival_uncertainty
+        self.metered = inner.metered
 
     async def schema(self) -> TableSchema:
         return await self._inner.schema()
@@ -237,6 +239,13 @@ async def test_without_an_answer_the_failure_is_told(desk: Desk) -> None:
     assert (await desk.failures()).rows
 
 
+async def test_callers_who_may_see_different_things_share_no_answer(desk: Desk) -> None:
+    for sees in ("everything", "job a", "job a", "job b"):
+        asked = dataclasses.replace(question(), sees=sees)
+        await desk.asking.ask(Failures(), asked, NoOptions())
+    assert len(desk.workspace.asked) == 3
+
+
 async def test_cut_result_is_incomplete_and_asked_for_again(room: MakeRoom) -> None:
     events = [Event(NOW - HOUR, result="Failure", code=f"code-{number}") for number in range(5)]
     desk = Desk(room(events, max_rows=3).workspace)
@@ -247,6 +256,7 @@ async def test_cut_result_is_incomplete_and_asked_for_again(room: MakeRoom) -> N
         assert not cut.freshness.complete
         assert cut.freshness.reason == "the result was cut at 3 rows"
         assert cut.freshness.expires == cut.freshness.made
+        desk.clock.pass_by(5)
     assert [outcome for _, outcome, _ in desk.seen] == ["partial"] * 2
 
 

@@ -6,13 +6,20 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import duckdb
+import orjson
 import pytest
 
+from service.insights.directory import Job
 from service.insights.spikes import SpikeOptions, Spikes, SpikeSeries
+from service.records.importing import add_lines
+from service.records.store import Store
 from service.times import BINS
-from tests.stores import NOW, Event, MakeRoom, Step, question
+from service.workspace.embedded import EmbeddedWorkspace
+from tests.stores import NOW, Event, MakeRoom, Room, Step, question
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPIKES = Spikes()
@@ -149,3 +156,45 @@ async def test_largest_series_comes_first_and_only_spikes_can_be_asked_for(room:
 
 async def test_job_without_events_in_the_window_has_no_series(room: MakeRoom) -> None:
     assert await series(room, [Event(datetime(2026, 1, 1, tzinfo=NOW.tzinfo))]) == []
+
+
+async def test_a_page_holds_what_the_whole_answer_holds_there(room: MakeRoom) -> None:
+    jobs = [
+        replace(event, id=f"{job}{event.id}", job=f"job-{job}")
+        for job, usual in enumerate((5, 9, 7))
+        for event in daily({4: 90}, usual=usual)
+    ]
+    answered = await room(jobs).answer(SPIKES, question(days=30, bin_name="1d"), SpikeOptions())
+    rows = list(answered.rows)
+    assert [job.job_id for job, _ in rows] == ["job-1", "job-2", "job-0"]
+    assert [answered.rows[place] for place in range(3)] == rows
+    assert answered.rows[1:] == rows[1:]
+    assert answered.rows[-1] == rows[-1]
+
+
+async def test_what_was_known_before_news_came_changes_no_answer(tmp_path: Path) -> None:
+    asked, options = question(days=30, bin_name="1d"), SpikeOptions(only="spikes")
+    clock = [NOW]
+    path = tmp_path / "events.duckdb"
+    with Store.create_or_open(path, lambda: clock[0]) as store:
+        workspace = EmbeddedWorkspace(duckdb.connect(str(path)), now=lambda: clock[0])
+        room = Room(workspace, lambda: clock[0])
+
+        async def arrive(events: list[Event]) -> list[tuple[Job, SpikeSeries]]:
+            add_lines((orjson.dumps(event.record(0)) + b"\n" for event in events), store)
+            clock[0] += HOUR / 60
+            await room.load()
+            async for _ in room.activity.refresh():
+                pass
+            clock[0] += HOUR / 60
+            return list((await room.answer(SPIKES, asked, options)).rows)
+
+        quiet = [replace(event, id=f"q{event.id}", job="quiet") for event in daily(usual=30)]
+        before = await arrive(daily({4: 200}) + quiet)
+        assert [job.job_id for job, _ in before] == ["job-a"]
+        late = [replace(quiet[0], id=f"late-{number}", at=TODAY - 9 * DAY) for number in range(200)]
+        after = await arrive(late)
+        assert {job.job_id for job, _ in after} == {"job-a", "quiet"}
+        room.activity.forget()
+        assert after == list((await room.answer(SPIKES, asked, options)).rows)
+        await room.close()

@@ -9,11 +9,12 @@ from service.insights.window_counts import WindowCounts, window_counts
 from tests.stores import NOW, Event, MakeRoom, Room
 
 MINUTE = timedelta(minutes=1)
+WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24)}
 
 
 async def counts(room: Room, now: datetime) -> WindowCounts:
     await room.load()
-    return window_counts(room.activity, now)
+    return window_counts(room.activity, now, WINDOWS)
 
 
 async def test_windows_end_at_the_last_whole_five_minutes(room: MakeRoom) -> None:

@@ -1,3 +1,4 @@
-from tests.api.fixtures import pytest_collection_modifyitems, service, shared, store
+from tests.api.fixtures import engine, pytest_collection_modifyitems, service, shared, store
+from tests.metrics.promtool import promtool
 
-__all__ = ["pytest_collection_modifyitems", "service", "shared", "store"]
+__all__ = ["engine", "promtool", "pytest_collection_modifyitems", "service", "shared", "store"]

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from service.workspace.errors import WorkspaceUnavailable
-from tests.api.service import Service
+from tests.api.service import Start, running
+from tests.api.world import NOW, event, grown
 from tests.metrics.scraping import scrape_openmetrics
 
 TABLE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+AT = NOW - timedelta(minutes=20)
 
 
-async def test_families_kinds_and_labels_are_those_of_a_scrape(service: Service) -> None:
-    await service.get("/failures")
-    service.workspace.failing = WorkspaceUnavailable("Out of reach.")
-    await service.get("/failures?window=3d", 503)
-    shown = {
-        name: (family.type, _labels(family))
-        for name, family in (await scrape_openmetrics(service)).families.items()
-    }
+async def test_families_kinds_and_labels_are_those_of_a_scrape(store: Path, tmp_path: Path) -> None:
+    # A system that was not there before, and a group with a privileged one's name.
+    new = [
+        event(900_000, AT).replace(b'"targetSystem":{"Id":"t"', b'"targetSystem":{"Id":"new"'),
+        event(900_001, AT, kind="Group").replace(b"Person 900001", b"Domain Admins"),
+    ]
+    async with running(Start(grown(store, tmp_path / "more.duckdb", new, NOW))) as service:
+        await service.settled()
+        await service.get("/failures")
+        service.workspace.failing = WorkspaceUnavailable("Out of reach.")
+        await service.get("/failures?window=3d", 503)
+        shown = {
+            name: (family.type, _labels(family))
+            for name, family in (await scrape_openmetrics(service)).families.items()
+        }
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+?) \| .+ \|$", TABLE, re.MULTILINE)
     told = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     assert told == shown

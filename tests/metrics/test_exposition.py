@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from service.workspace.errors import WorkspaceUnavailable
-from tests.api.service import Service
-from tests.api.world import GARDEN, HOSTILE_APP, ODD
+from tests.api.service import SETTINGS, Recording, Service, Start, running
+from tests.api.world import GARDEN, HOSTILE_APP, NOW, ODD
 from tests.metrics.scraping import OPENMETRICS, scrape, scrape_openmetrics
 
 PROMETHEUS = (
@@ -88,11 +91,78 @@ async def test_nobodys_id_is_in_a_label(shared: Service) -> None:
     assert not re.search(r"user-\d|person|Person|shared|member-|group-1", text)
 
 
-async def test_scrape_causes_no_query(service: Service) -> None:
+async def test_fifty_scrapers_cause_no_query(service: Service) -> None:
     for _ in range(3):
-        await scrape(service)
+        await asyncio.gather(*(scrape(service) for _ in range(50)))
         service.clock.advance(days=1)
     assert service.workspace.queries == []
+
+
+async def test_scrape_counts_what_came_before_it(service: Service) -> None:
+    for times in range(1, 4):
+        await service.get("/failures")
+        found = await scrape(service)
+        assert found.of("insights_http_requests_total", route="/failures") == {
+            ("GET", "200"): times
+        }
+
+
+async def test_head_is_the_scrape_without_its_body(shared: Service) -> None:
+    await shared.get("/healthz")
+    whole = await shared.get("/metrics")
+    head = await shared.client.head("/metrics")
+    assert head.content == b""
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+async def test_spikes_and_silence_are_the_apis(shared: Service) -> None:
+    found = await scrape(shared)
+    scores: dict[tuple[str, ...], float] = {}
+    spikes: dict[tuple[str, ...], float] = {}
+    for of in ("operation", "action", "result"):
+        for row in (await shared.json(f"/spikes?of={of}&limit=1000"))["data"]:
+            last = row["points"][-1]
+            if last["expected"] is not None:
+                scores[row["job_id"], row["name"], of] = last["score"] or 0
+                spikes[row["job_id"], row["name"], of] = last["spike"]
+    assert found.of("entra_provisioning_spike_score") == scores
+    assert found.of("entra_provisioning_spike") == spikes
+    assert 1 in spikes.values()
+    silent = {(row["job_id"],): row["silent"] for row in (await shared.json("/silence"))["data"]}
+    assert found.of("entra_provisioning_job_silent") == silent
+
+
+async def test_windows_are_those_that_are_set_and_end_before_the_delay(store: Path) -> None:
+    changed = {"metrics_windows": ("1h", "3d"), "metrics_delay": timedelta(minutes=10)}
+    async with running(Start(store, SETTINGS.model_copy(update=changed))) as service:
+        await service.settled()
+        found = await scrape(service)
+    events = found.of("entra_provisioning_window_events", job_id=GARDEN)
+    assert {window for *_, window in events} == {"1h", "3d"}
+    # 11:50 to 12:50: only what happened at 12:00, 12:02 and 12:03.
+    assert {key: count for key, count in events.items() if key[-1] == "1h"} == {
+        ("create", "success", "1h"): 1,
+        ("update", "success", "1h"): 1,
+        ("create", "failure", "1h"): 1,
+    }
+
+
+async def test_nothing_is_shown_of_a_window_before_all_of_it_is_loaded(store: Path) -> None:
+    def only_today(workspace: Recording) -> None:
+        workspace.failing = WorkspaceUnavailable("Out of reach.")
+        workspace.concerned = lambda span: span.end <= NOW - timedelta(hours=13)
+
+    async with running(Start(store, SETTINGS, prepare=only_today)) as service:
+        await service.settled()
+        found = await scrape(service)
+        assert found.of("entra_provisioning_window_events", window="1h") != {}
+        for family, labels in (
+            ("window_events", {"window": "24h"}),
+            ("window_failures", {"window": "24h"}),
+            ("spike", {}),
+            ("job_silent", {}),
+        ):
+            assert found.of(f"entra_provisioning_{family}", **labels) == {}
 
 
 @pytest.mark.parametrize(
@@ -123,6 +193,7 @@ async def test_method_not_allowed_has_its_route_too(service: Service) -> None:
 
 
 async def test_queries_and_caches_are_counted(service: Service) -> None:
+    before = (await scrape(service)).of("insights_cache_requests_total", cache="answers")
     await service.get("/failures?window=10d")
     await service.get("/failures?window=10d")
     await service.get("/failures?window=10d&limit=1")
@@ -136,7 +207,6 @@ async def test_queries_and_caches_are_counted(service: Service) -> None:
     }
     assert found.of("insights_workspace_rows_total", insight="failures")[()] > 0
     assert found.of("insights_cache_requests_total", cache="bodies") == {("hit",): 1, ("miss",): 2}
-    assert found.of("insights_cache_requests_total", cache="answers") == {
-        ("hit",): 1,
-        ("miss",): 2,
-    }
+    answers = found.of("insights_cache_requests_total", cache="answers")
+    assert answers["hit",] == before.get(("hit",), 0) + 1
+    assert answers["miss",] == before["miss",] + 2

@@ -1,52 +1,85 @@
+"""Families from a snapshot of activity."""
+
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.insights.directory import App, Directory, Job
+from service.insights.activity.arrivals import Outcome
+from service.insights.directory import App, Job
 from service.insights.window_counts import WindowCounts
-from service.metrics.exposition import Exposition
-from service.metrics.provisioning_families import Snapshot, families
-from service.metrics.service_families import ServiceFamilies
+from service.metrics.family import Family
+from service.metrics.provisioning_families import EventsTotal, Snapshot, families
 from tests.api.world import NOW
-from tests.metrics.scraping import Scrape, read_openmetrics
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+OUTCOME = ("job", "create", "success")
 
 
-def snapshot(job_id: str, app: str, failures: dict[str, int]) -> Snapshot:
-    job = Job(job_id, App("id", app), "source", "target", NOW, NOW)
-    counts = WindowCounts(NOW, {}, {("24h", job_id, code): n for code, n in failures.items()})
-    return Snapshot(Directory({job_id: job}), counts, NOW)
+def job(job_id: str) -> Job:
+    return Job(job_id, App("id", "app"), "source", "target", NOW, NOW)
 
 
-def shown(snapshot: Snapshot, top_errors: int) -> Scrape:
-    exposition = Exposition(ServiceFamilies())
-    exposition.show(families(snapshot, top_errors, success=True))
-    text, _ = exposition.scrape(openmetrics=True)
-    return read_openmetrics(text.decode())
+def snapshot(
+    failures: dict[str, int] | None = None,
+    outcomes: list[Outcome] | None = None,
+    totals: dict[Outcome, int] | None = None,
+) -> Snapshot:
+    failed = {("24h", "job", code): count for code, count in (failures or {}).items()}
+    counts = WindowCounts(NOW, {}, failed)
+    return Snapshot(NOW, {"job": job("job")}, counts, outcomes or [], totals or {})
 
 
-@given(job_id=names, app=names, failures=st.dictionaries(names, st.integers(1, 10**6), max_size=6))
+def family(shown: Snapshot, name: str, top: int = 10) -> Family:
+    return {each.name: each for each in families(shown, top)}[f"entra_provisioning_{name}"]
+
+
+@given(failures=st.dictionaries(names, st.integers(1, 10**6), max_size=6))
 @settings(deadline=None)
-def test_any_names_are_valid_text_and_no_failure_is_lost(
-    job_id: str, app: str, failures: dict[str, int]
-) -> None:
-    found = shown(snapshot(job_id, app, failures), 3)
-    counted = found.of("entra_provisioning_window_failures", job_id=job_id)
-    assert sum(counted.values()) == sum(failures.values())
-    assert len(counted) <= 4
-    info = found.of("entra_provisioning_job_info", app_id="id")
-    assert info == {(app, job_id, "source", "target"): 1}
+def test_no_failure_is_lost_beyond_the_top_codes(failures: dict[str, int]) -> None:
+    found = family(snapshot(failures), "window_failures", 3)
+    assert sum(found.samples.values()) == sum(failures.values())
+    assert len(found.samples) <= 4
+    assert found.folded == max(0, len(failures) - 3)
 
 
 def test_error_code_called_other_joins_the_rest() -> None:
-    found = shown(snapshot("job", "app", {"other": 9, "a": 5, "b": 4, "c": 1}), 2)
-    counted = found.of("entra_provisioning_window_failures", job_id="job", window="24h")
-    assert counted == {("a",): 5, ("other",): 14}
+    found = family(snapshot({"other": 9, "a": 5, "b": 4, "c": 1}), "window_failures", 2)
+    assert found.samples == {("job", "a", "24h"): 5, ("job", "other", "24h"): 14}
 
 
-def test_nothing_is_shown_of_jobs_before_the_first_answer() -> None:
-    assert [family.name for family in families(None, 10, success=False)] == [
-        "entra_provisioning_refresh_success"
-    ]
+def test_actions_begin_at_zero_with_success_and_failure() -> None:
+    found = EventsTotal(99).family(snapshot(outcomes=[("job", "create", "skipped")]))
+    assert found.samples == {
+        ("job", "create", result): 0 for result in ("success", "failure", "skipped")
+    }
+
+
+def test_counter_never_moves_a_series_into_other_or_out_of_it() -> None:
+    total = EventsTotal(2)
+    first = total.family(snapshot(totals={OUTCOME: 1, ("job", "create", "failure"): 1}))
+    assert first.folded == 0
+    more = {OUTCOME: 1, ("job", "create", "failure"): 1, ("job", "delete", "success"): 500}
+    second = total.family(snapshot(totals=more))
+    assert second.samples[OUTCOME] == 1
+    assert second.samples["other", "delete", "success"] == 500
+    assert second.folded == 1
+    third = total.family(snapshot(totals=dict(reversed(more.items()))))
+    assert third.samples == second.samples
+
+
+def test_counter_goes_on_where_it_was_when_a_job_comes_back() -> None:
+    total = EventsTotal(99)
+    here = snapshot(totals={OUTCOME: 7})
+    gone = replace(here, jobs={})
+    assert total.family(here).samples == {OUTCOME: 7}
+    assert total.family(gone).samples == {}
+    assert total.family(replace(here, totals={OUTCOME: 8})).samples == {OUTCOME: 8}
+
+
+def test_other_of_the_counter_outlives_its_jobs() -> None:
+    total = EventsTotal(1)
+    shown = snapshot(totals={OUTCOME: 1, ("gone", "create", "success"): 4})
+    assert total.family(shown).samples["other", "create", "success"] == 4

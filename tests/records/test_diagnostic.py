@@ -13,7 +13,7 @@ from tests.records.made_up import diagnostic
 # Few keys, so that the same one often comes twice: outside and inside, or in two spellings.
 KEYS = st.sampled_from(["id", "identity", "tenantId", "time", "jobId", "category", "level"])
 SPELLINGS = KEYS | KEYS.map(str.upper) | st.sampled_from(["properties", "PROPERTIES"])
-VALUES = st.sampled_from([None, "", "other", {}])
+VALUES: st.SearchStrategy[Any] = st.sampled_from([None, "", "other", {}])
 
 
 def test_usual_record_is_read_by_its_places() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
@@ -11,13 +12,13 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
+from service.insights.activity.arrivals import Arrivals
 from service.insights.activity.latest_cycles import latest_cycles_kql, read_latest_cycles
-from service.insights.activity.loading import Loader
+from service.insights.activity.loading import FUTURE, Loader
 from service.insights.activity.store import ActivityStore
 from service.insights.cycle import Cycle
 from service.insights.directory import App, Directory, Job
 from service.insights.querying import Querying
-from service.times import BINS
 from service.workspace.errors import WorkspaceError
 from service.workspace.protocol import TimeSpan
 
@@ -30,6 +31,10 @@ _MEMORISED = 32 << 20
 
 _SMALL = 10_000
 """Bytes that a cut takes which does not tell."""
+
+_LOOKS_MISSED = 2
+"""Intervals without a look, none having failed, after which the counts are stale: the machine may
+have slept, or a look may hang."""
 
 _GRACE = 2.0
 """Seconds by which a look may come late before answers that were made of the last one expire."""
@@ -62,18 +67,14 @@ class Activity:
     ) -> None:
         self.store = store
         self.failure: WorkspaceError | None = None
-        self.latest_cycles: Mapping[str, Cycle] = {}
         self._querying = querying
         self._loader = Loader(querying, store, retention=retention, now=now)
         self._every = every
         self._now = now
         self._monotonic = monotonic
         self._standing: Standing | None = None
-        self._cycles_from: datetime | None = None
-        self._cycles_lag = True
-        self._made: LRUCache[Hashable, Any] = LRUCache(
-            _MEMORISED, getsizeof=lambda made: getattr(made, "nbytes", _SMALL)
-        )
+        self._cycles_known = False
+        self._made, self._kept = _cache(), _cache()
         self._lock = threading.Lock()
 
     @property
@@ -88,14 +89,47 @@ class Activity:
         return standing.made + self._every.total_seconds() + _GRACE if standing else 0.0
 
     @property
+    def overdue(self) -> str | None:
+        """Why the last look is older than it should be, `None` while it is not."""
+        if (standing := self._standing) is None:
+            return None
+        age, every = self._monotonic() - standing.made, self._every.total_seconds()
+        if standing.failure is None and age < _LOOKS_MISSED * every + _GRACE:
+            return None
+        return standing.failure or f"the workspace was last looked at {age:.0f} s ago"
+
+    @property
     def loaded(self) -> bool:
         """Whether everything that the workspace retains is counted."""
         return self._loader.loaded
 
+    @property
+    def latest_cycles(self) -> Mapping[str, Cycle]:
+        """Each job's newest cycle by its ID."""
+        return self._loader.latest_cycles
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """The events that arrived since the first look of this process."""
+        return self._loader.arrivals
+
+    @property
+    def horizon(self) -> datetime:
+        """From where on the workspace retains events."""
+        return self._loader.horizon
+
     def complete(self, start: datetime) -> bool:
         """Whether everything from an instant on is counted."""
+        return self.lacking(start) is None
+
+    def lacking(self, start: datetime) -> str | None:
+        """What is missing from an instant on, `None` if everything is counted."""
         loaded_from = self.store.state.loaded_from
-        return self.loaded or (loaded_from is not None and loaded_from <= start)
+        if not self.loaded and (loaded_from is None or loaded_from > start):
+            return "part of the window is not loaded yet"
+        if not self._loader.whole(start):
+            return "five minutes of the window hold more counts than the workspace returns at once"
+        return None
 
     def memorised(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` makes of the counts, made once until the next look."""
@@ -110,10 +144,21 @@ class Activity:
                 self._made[key] = made
         return made
 
+    def kept(self, key: Hashable, make: Callable[[Made | None], Made]) -> Made:
+        """What `make` makes of what it made the last time, looks ago or just now, or of `None`."""
+        with self._lock:
+            before: Made | None = self._kept.get(key)
+        made = make(before)
+        with self._lock:
+            if getattr(made, "nbytes", _SMALL) <= _MEMORISED:
+                self._kept[key] = made
+        return made
+
     def forget(self) -> None:
-        """Drops what is memorised; the counts stay."""
+        """Drops what is memorised and kept; the counts stay."""
         with self._lock:
             self._made.clear()
+            self._kept.clear()
 
     def directory(self) -> Directory:
         """All jobs that the retention knows."""
@@ -127,8 +172,9 @@ class Activity:
         """
         looked, mark = self._now(), self._monotonic()
         try:
-            if await self._loader.look() or self._cycles_lag:
-                await self._refresh_cycles()
+            await self._loader.look()
+            if not self._cycles_known:
+                await self._read_cycles()
             self._renew(looked, mark)
             yield
             while not self.loaded and self._monotonic() - mark < self._every.total_seconds():
@@ -144,22 +190,17 @@ class Activity:
     def close(self) -> None:
         self.store.close()
 
-    async def _refresh_cycles(self) -> None:
-        """Newest cycles change with new rows only; at first, every job's is looked for."""
-        now = self._now()
-        day = BINS["1d"]
-        start = self._cycles_from or self._loader.horizon
-        self._cycles_lag = True
-        span = TimeSpan(start, day.ceil(now) + day.width)
+    async def _read_cycles(self) -> None:
+        """Looks for every job's newest cycle; from then on, each look brings those that changed."""
+        span = TimeSpan(self._loader.horizon, FUTURE)
         try:
             kql = latest_cycles_kql(span, await self._querying.schema())
             result = await self._querying.query("latest-cycles", kql, span)
         except WorkspaceError as error:
-            log.warning("the newest cycles are not up to date: %s", error)
+            log.warning("the newest cycles are not known: %s", error)
             return
-        self.latest_cycles = {**self.latest_cycles, **read_latest_cycles(result)}
-        self._cycles_from = day.floor(now) - day.width
-        self._cycles_lag = False
+        self._loader.note_cycles(await asyncio.to_thread(read_latest_cycles, result))
+        self._cycles_known = True
 
     def _renew(self, looked: datetime, made: float) -> None:
         self.failure = None
@@ -180,3 +221,7 @@ class Activity:
                 last_event=row["last_event"].replace(tzinfo=UTC),
             )
         return Directory(jobs)
+
+
+def _cache() -> LRUCache[Hashable, Any]:
+    return LRUCache(_MEMORISED, getsizeof=lambda made: getattr(made, "nbytes", _SMALL))

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from service.insights.activity.arrivals import Arrivals
 from service.insights.activity.counting import (
     BIN,
     CLOCK,
     asked_at,
+    changed_cycles,
     counted,
     counted_none,
     counting_kql,
+    newer,
+    recounting_kql,
 )
 from service.insights.activity.store import ActivityStore, State
+from service.insights.cycle import Cycle
 from service.insights.querying import Querying
 from service.times import BINS
-from service.workspace.protocol import Result, TimeSpan
+from service.workspace.protocol import TimeSpan
 
 _DAY = BINS["1d"]
 _BIN = BINS["5m"]
-_FUTURE = datetime(9000, 1, 1, tzinfo=UTC)
+FUTURE = datetime(9000, 1, 1, tzinfo=UTC)
 """Events of a clock that is ahead are events too."""
 
 _LARGE = 50_000
@@ -47,6 +52,10 @@ class Loader:
         self._retention = retention
         self._now = now
         self._piece = timedelta(days=1)
+        self._looked = False
+        self._cut: set[datetime] = set()
+        self.arrivals = Arrivals()
+        self.latest_cycles: Mapping[str, Cycle] = {}
 
     @property
     def horizon(self) -> datetime:
@@ -59,24 +68,37 @@ class Loader:
         loaded_from = self._store.state.loaded_from
         return loaded_from is not None and loaded_from <= self.horizon
 
+    def whole(self, start: datetime) -> bool:
+        """Whether the workspace returned all counts of each bin from an instant on."""
+        return not any(cut >= start for cut in self._cut)
+
     async def look(self) -> bool:
         """Counts again the bins that got rows since the last look; the first look counts today.
 
         Returns whether there were any. Raises what the workspace raises; what was counted until
         then stays.
         """
+        news = await self._look()
+        self._looked = True
+        return news
+
+    async def _look(self) -> bool:
         state = self._store.state
         if state.loaded_from is None or state.looked is None:
             looked = await self._clock()
-            await self._fill(_DAY.floor(self._now()), _FUTURE, looked=looked)
+            await self._fill(_DAY.floor(self._now()), FUTURE, looked=looked)
             return True
         since = state.looked - self._querying.arrival_uncertainty
-        span = TimeSpan(min(self.horizon, state.loaded_from), _FUTURE)
-        looked = await self._recount(span, since)
+        span = TimeSpan(min(self.horizon, state.loaded_from), FUTURE)
+        looked = await self._recount(span, span, since)
         if looked is None:
             return False
         await self._keep(counted_none(), None, replace(self._store.state, looked=looked))
         return True
+
+    def note_cycles(self, found: Mapping[str, Cycle]) -> None:
+        """Keeps each job's newest cycle of those that are known and those that were found."""
+        self.latest_cycles = {**self.latest_cycles, **newer(self.latest_cycles, found)}
 
     async def load_more(self) -> None:
         """Counts one more piece of the past, as large as the last one's size allows."""
@@ -92,30 +114,47 @@ class Loader:
         """Counts from `start` on, or from as near to it as the workspace returns whole."""
         while True:
             span = TimeSpan(start, end)
-            result = await self._ask(span, None)
+            kql = counting_kql(span, await self._querying.schema())
+            result = await self._querying.query("activity", kql, span)
             middle = self._middle(span)
             if result.partial is None or middle is None:
                 break
             start = middle
             self._piece = max(self._piece / 2, BIN)
         rows = len(result.rows)
-        await self._keep(await asyncio.to_thread(counted, result), span, State(start, looked))
+        table = await asyncio.to_thread(counted, result)
+        await self._keep(table, span, State(start, looked))
+        self._note(table, span, cut=result.partial is not None)
         return rows
 
-    async def _recount(self, span: TimeSpan, since: datetime) -> datetime | None:
+    async def _recount(self, span: TimeSpan, whole: TimeSpan, since: datetime) -> datetime | None:
         """Counts the span's changed bins, in halves where the workspace does not return all.
 
         Returns when the workspace was first asked, by its own clock; `None` if nothing changed.
         """
-        result = await self._ask(span, since)
+        kql = recounting_kql(span, await self._querying.schema(), since)
+        # Runs reach beyond the halves of a span.
+        result = await self._querying.query("activity", kql, whole)
         looked, middle = asked_at(result), self._middle(span)
         if result.partial is not None and middle is not None:
-            newer = await self._recount(TimeSpan(middle, span.end), since)
-            older = await self._recount(TimeSpan(span.start, middle), since)
-            return looked or newer or older
+            late = await self._recount(TimeSpan(middle, span.end), whole, since)
+            early = await self._recount(TimeSpan(span.start, middle), whole, since)
+            return looked or late or early
         if looked is not None:
-            await self._keep(await asyncio.to_thread(counted, result), None, self._store.state)
+            cycles = await asyncio.to_thread(changed_cycles, result)
+            self.note_cycles(cycles)
+            table = await asyncio.to_thread(counted, result)
+            await self._keep(table, None, self._store.state)
+            self._note(table, span, cut=result.partial is not None)
         return looked
+
+    def _note(self, table: pa.Table, span: TimeSpan, *, cut: bool) -> None:
+        """A single bin may hold more than the workspace returns: what there is of it is kept."""
+        if cut:
+            self._cut.add(span.start)
+        elif self._cut:
+            starts = table.column("Start").unique().to_pylist()
+            self._cut -= {start.replace(tzinfo=UTC) for start in starts}
 
     async def _clock(self) -> datetime | None:
         """The workspace's time: our own clock may be wrong, and jump."""
@@ -130,9 +169,10 @@ class Loader:
         middle = _BIN.floor(span.start + (span.end - span.start) / 2)
         return middle if middle > span.start else None
 
-    async def _ask(self, span: TimeSpan, since: datetime | None) -> Result:
-        kql = counting_kql(span, await self._querying.schema(), since)
-        return await self._querying.query("activity", kql, span)
-
     async def _keep(self, table: pa.Table, span: TimeSpan | None, state: State) -> None:
-        await asyncio.to_thread(self._store.replace, table, span, state)
+        await asyncio.to_thread(self._replace, table, span, state)
+
+    def _replace(self, table: pa.Table, span: TimeSpan | None, state: State) -> None:
+        changes = self._store.replace(table, span, state)
+        if changes is not None and self._looked:
+            self.arrivals.add(changes)

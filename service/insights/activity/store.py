@@ -65,6 +65,19 @@ SELECT date_trunc('day', start) AS day, combination, sum(events)::BIGINT
 FROM narrow WHERE date_trunc('day', start) IN (SELECT day FROM changed)
 GROUP BY ALL ORDER BY day, combination
 """
+# Only of bins that are loaded: in others, nobody knows which events are new.
+_CHANGES = """
+SELECT Start, JobId, Action, Result, sum(Events)::BIGINT AS Change
+FROM (
+    SELECT Start, JobId, Action, Result, Events FROM incoming
+    UNION ALL BY NAME
+    SELECT start AS Start, JobId, Action, Result, -events AS Events
+    FROM narrow JOIN combination ON narrow.combination = combination.id
+    WHERE start IN (SELECT Start FROM bin)
+)
+WHERE Start >= ?
+GROUP BY ALL HAVING Change <> 0 ORDER BY ALL
+"""
 # Each name is that of the newest event that has one, whichever event came first.
 _MERGE_JOBS = f"""
 INSERT INTO job BY NAME
@@ -136,16 +149,17 @@ class ActivityStore:
             raise ActivityError(_why(path, error)) from error
         return cls(connection)
 
-    def replace(self, counted: pa.Table, span: TimeSpan | None, state: State) -> None:
+    def replace(self, counted: pa.Table, span: TimeSpan | None, state: State) -> pa.Table | None:
         """Puts counts in place of those of the span, or, without one, of the bins they name.
 
-        All or nothing; `state` counts from then on.
+        All or nothing; `state` counts from then on. Without a span, returns by how much that
+        changed what was counted of loaded bins: `Start, JobId, Action, Result, Change`.
         """
         with self._writing, closing(self._connection.cursor()) as cursor:
             cursor.register("incoming", counted)
             cursor.execute("BEGIN")
             try:
-                self._replace(cursor, span)
+                changes = self._replace(cursor, span)
                 cursor.execute(
                     "UPDATE state SET loaded_from = ?, looked = ?",
                     [_naive(state.loaded_from), _naive(state.looked)],
@@ -155,6 +169,7 @@ class ActivityStore:
                 cursor.execute("ROLLBACK")
                 raise
             self.state = state
+            return changes
 
     def read(self, *queries: tuple[str, Sequence[Any]]) -> list[pa.Table]:
         """The columns of each query, SQL with its parameters, all from one state."""
@@ -172,11 +187,14 @@ class ActivityStore:
         with self._writing:
             self._connection.close()
 
-    def _replace(self, cursor: duckdb.DuckDBPyConnection, span: TimeSpan | None) -> None:
+    def _replace(self, cursor: duckdb.DuckDBPyConnection, span: TimeSpan | None) -> pa.Table | None:
+        changes = None
         if span is None:
             cursor.execute(
                 "CREATE OR REPLACE TEMP TABLE bin AS SELECT DISTINCT Start FROM incoming"
             )
+            loaded_from = _naive(self.state.loaded_from)
+            changes = cursor.sql(_CHANGES, params=[loaded_from]).to_arrow_table()
         else:
             cursor.execute(
                 "CREATE OR REPLACE TEMP TABLE bin AS SELECT DISTINCT start FROM narrow "
@@ -193,6 +211,7 @@ class ActivityStore:
         cursor.execute("DELETE FROM wide WHERE start IN (SELECT day FROM changed)")
         cursor.execute(_ADD_DAYS)
         cursor.execute(_MERGE_JOBS)
+        return changes
 
     def _read_state(self) -> State:
         row = self._connection.execute("SELECT loaded_from, looked FROM state").fetchone()

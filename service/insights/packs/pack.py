@@ -133,7 +133,10 @@ class Pack(Insight[PackOptions, Any]):
 
     def _read(self, result: Result) -> FleetTable:
         """The rows; `QueryRejected` where the query gives other columns than are declared."""
-        if differences := column_differences(self.model.columns, result.columns):
+        # A workspace that never got any data does not even say which columns there would be.
+        if result.columns and (
+            differences := column_differences(self.model.columns, result.columns)
+        ):
             raise QueryRejected(
                 f"The pack {self.name} can't be answered: {differences[0][1]}; "
                 f"run check on {self.path.name}."

@@ -71,6 +71,10 @@ class EmbeddedWorkspace:
         # The store notes the moment it takes a batch, which readers see when it is done.
         return timedelta(seconds=1)
 
+    @property
+    def metered(self) -> bool:
+        return False
+
     async def schema(self) -> TableSchema:
         return self._schema
 

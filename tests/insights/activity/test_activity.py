@@ -84,6 +84,10 @@ class Upstream(EmbeddedWorkspace):
         self.before()
         return await super().query(kql, span, deadline=deadline)
 
+    def allow(self, rows: int) -> None:
+        """A result may have so many rows from now on."""
+        self._max_rows = rows
+
     def fail_after(self, queries: int) -> None:
         left = itertools.count(queries, -1)
 
@@ -328,6 +332,23 @@ def test_rows_that_arrive_between_the_halves_of_a_recount_are_counted_next(query
         assert made.counted() == made.recounted()
 
 
+def test_a_bin_that_alone_is_too_large_is_said_until_it_is_counted_whole() -> None:
+    with logs(max_rows=6) as made:
+        many = [Event(START - timedelta(hours=1), code=f"code-{number}") for number in range(9)]
+        made.arrive(many[:5])
+        made.look()
+        assert made.activity.complete(START - timedelta(days=1))
+        made.arrive(many[5:])
+        made.look()
+        assert "five minutes" in (made.activity.lacking(START - timedelta(days=1)) or "")
+        assert made.activity.complete(START)
+        made.workspace.allow(500_000)
+        made.arrive([many[0]])
+        made.look()
+        assert made.activity.complete(START - timedelta(days=1))
+        assert made.counted() == made.recounted()
+
+
 def test_newest_cycles_are_known_after_a_restart_without_news() -> None:
     with logs() as made:
         made.arrive([Event(START - timedelta(days=3), cycle="old")])
@@ -342,17 +363,47 @@ def test_newest_cycles_are_known_after_a_restart_without_news() -> None:
 
 def test_newest_cycles_that_could_not_be_asked_for_are_asked_for_again() -> None:
     with logs() as made:
-        made.arrive([Event(START - timedelta(days=2), cycle="old")])
-        made.look()
-        made.true += timedelta(hours=1)
-        made.arrive([Event(START - timedelta(hours=1), cycle="new")])
-        made.workspace.fail_after(1)
-        made.look()
-        assert made.activity.latest_cycles["job-a"].cycle_id == "old"
+        made.arrive([Event(START - timedelta(hours=2), cycle="old")])
+        made.workspace.fail_after(2)  # the clock and today's counts
+        with suppress(WorkspaceUnavailable):
+            made.look()
+        assert made.activity.latest_cycles == {}
         made.true += timedelta(hours=1)
         made.workspace.fail_after(1000)
         made.look()
-        assert made.activity.latest_cycles["job-a"].cycle_id == "new"
+        assert made.activity.latest_cycles["job-a"].cycle_id == "old"
+
+
+CYCLED = st.builds(
+    Event,
+    at=st.timedeltas(-timedelta(days=12), timedelta(days=1)).map(lambda offset: START + offset),
+    job=st.sampled_from(["job-a", "job-b"]),
+    cycle=st.sampled_from(["", "run-1", "run-2", "run-3"]),
+    action=st.sampled_from(["Create", "Update"]),
+    result=st.sampled_from(["Success", "Failure", "Skipped"]),
+)
+
+
+@given(happenings(CYCLED, 8))
+@settings(QUICK, max_examples=15)
+def test_newest_cycles_are_those_of_all_events_after_any_arrivals(what: Any) -> None:
+    with logs() as made:
+        happen(made, what)
+        newest = {
+            event.job: event.cycle
+            for event in sorted(made.events, key=lambda event: (event.at, event.cycle))
+            if event.cycle
+        }
+        found = made.activity.latest_cycles
+        assert {job: cycle.cycle_id for job, cycle in found.items()} == newest
+        for job, cycle in found.items():
+            mine = [one for one in made.events if (one.job, one.cycle) == (job, cycle.cycle_id)]
+            assert (cycle.started, cycle.ended) == (
+                min(one.at for one in mine),
+                max(one.at for one in mine),
+            )
+            assert cycle.events == len(mine)
+            assert cycle.failures == sum(one.result == "Failure" for one in mine)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
@@ -494,7 +545,7 @@ def test_late_event_recounts_only_its_bin() -> None:
         made.arrive([Event(START - timedelta(days=3))])
         made.queries.clear()
         made.look()
-        assert made.queries == [("activity", 1), ("latest-cycles", 1)]
+        assert made.queries == [("activity", 2)]  # the bin's count, and the run's
         assert made.counted() == made.recounted()
 
 
@@ -518,8 +569,8 @@ def test_a_restart_asks_only_what_it_missed() -> None:
         made.restart()
         made.queries.clear()
         made.look()
-        assert ("activity", 1) in made.queries
-        assert max(rows for insight, rows in made.queries if insight == "activity") == 1
+        of_activity = [rows for insight, rows in made.queries if insight == "activity"]
+        assert max(of_activity) == 2  # the bin's count, and the run's
         assert made.counted() == made.recounted()
 
 
@@ -541,3 +592,32 @@ def test_a_file_of_another_workspace_is_counted_anew(tmp_path: Path) -> None:
     store = ActivityStore.open(path, "another", memory_limit="64MB", threads=1)
     assert store.state.loaded_from is None
     store.close()
+
+
+@given(happenings(EVENTS, 8))
+@settings(QUICK, max_examples=6)
+def test_arrivals_are_those_since_the_first_look_each_once(what: Any) -> None:
+    with logs() as made:
+        made.look()
+        known = 0
+        for happening in [*what, ("look", None)]:
+            match happening:
+                case ("restart", _):
+                    happen(made, [happening])  # which looks
+                    known = len(made.events)
+                case ("arrive", some):
+                    made.arrive(some)
+                case ("look", _):
+                    made.look()
+                case ("wait", by):
+                    made.true += by
+                case ("jump", off):
+                    made.off = off
+            arrived = Counter(
+                (event.job, event.action.lower(), event.result.lower())
+                for event in made.events[known:]
+            )
+            if happening[0] == "look":
+                assert made.activity.arrivals.totals == arrived
+            else:
+                assert Counter(made.activity.arrivals.totals) <= arrived
