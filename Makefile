@@ -5,15 +5,17 @@ BIN := $(VENV)/bin
 STAMPS := .make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run simulator test lint bench openapi lock
+.PHONY: help setup run observe simulator test lint bench openapi dashboards lock
 
 help:
 	@echo "make run        the service with a made-up tenant on http://127.0.0.1:8080"
+	@echo "make observe    the same, watched by a Prometheus with our rules"
 	@echo "make simulator  Log Analytics simulated, with a made-up tenant, to point the service at"
 	@echo "make test       the tests"
 	@echo "make lint       style, types, direction of imports"
 	@echo "make bench      what it costs, as ratios"
 	@echo "make openapi    writes openapi/ and docs/errors.md anew from the code"
+	@echo "make dashboards writes grafana/dashboards/ anew from the code"
 	@echo "make lock       resolves the pinned versions anew from pyproject.toml"
 
 setup: $(STAMPS)/dev
@@ -23,6 +25,9 @@ run: $(STAMPS)/run
 
 simulator: $(STAMPS)/dev
 	@$(BIN)/python -m tests.simulator $(ARGS)
+
+observe: $(STAMPS)/run
+	@$(BIN)/python -m prometheus.observe
 
 test: $(STAMPS)/dev $(STAMPS)/analyser
 	@$(BIN)/python -m pytest $(ARGS)
@@ -41,6 +46,9 @@ openapi: $(STAMPS)/dev
 	@$(BIN)/provisioning-insights openapi --settings > openapi/settings.schema.json
 	@$(BIN)/provisioning-insights openapi --pack > openapi/pack.schema.json
 	@$(BIN)/python -m service.insights.knowledge > docs/errors.md
+
+dashboards: $(STAMPS)/dev
+	@$(BIN)/python -m grafana.building
 
 lock:
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes \

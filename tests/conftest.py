@@ -1,3 +1,3 @@
 """Fixtures that all tests share."""
 
-pytest_plugins = ["tests.analyser", "tests.stores"]
+pytest_plugins = ["tests.analyser", "tests.prometheus.demo", "tests.stores"]
