@@ -12,9 +12,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import activity, importing, memory, queries, stalls, throughput
+from benchmarks import (
+    activity,
+    arriving,
+    decoding,
+    importing,
+    memory,
+    paging,
+    queries,
+    scrape,
+    soak,
+    stalls,
+    steady,
+    throughput,
+)
 from benchmarks.data import Data
-from benchmarks.figure import Figure
+from benchmarks.figure import HEADING, Figure
 
 
 class Benchmark(Protocol):
@@ -27,11 +40,16 @@ BENCHMARKS: dict[str, Benchmark] = {
     "queries": queries.figures,
     "throughput": throughput.figures,
     "activity": activity.figures,
+    "decoding": decoding.figures,
     "import": importing.figures,
     "memory": memory.figures,
     "event-loop": stalls.figures,
+    "paging": paging.figures,
+    "scrape": scrape.figures,
+    "arriving": arriving.figures,
+    "steady": steady.figures,
+    "soak": soak.figures,
 }
-_LINE = "{:28} {:>9}  {:14} {:5} {}\n"
 
 
 def main(arguments: list[str], write: Callable[[str], object]) -> None:
@@ -50,17 +68,10 @@ def main(arguments: list[str], write: Callable[[str], object]) -> None:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
         folder = given.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        write(_LINE.format("what", "value", "aim", "met", "both sides"))
+        write(HEADING)
         for name in given.names or BENCHMARKS:
             for figure in BENCHMARKS[name](Data.of_today(folder), quick=given.quick):
-                write(_shown(figure))
-
-
-def _shown(figure: Figure) -> str:
-    value = f"{figure.value:.2f}" if not figure.unit else f"{figure.value:.1f} {figure.unit}"
-    aim = f"{figure.aim.bound} {figure.aim.value:.3g}"
-    sides = f"{figure.what} against {figure.against}: {figure.notes}"
-    return _LINE.format(figure.name, value, aim, "yes" if figure.met else "NO", sides)
+                write(str(figure))
 
 
 def _write(text: str) -> None:

@@ -1,14 +1,16 @@
 """Activity against the same answers by hand-written SQL on the events themselves.
 
-Both sides start from nothing but their own tables: what activity memorises between two looks is
-cleared before each round. Spikes are judged on both sides, so that only the counting differs.
+Both sides start from nothing but their own tables: what activity memorises is cleared before each
+round. One figure says what is asked more often: all spikes after a look at the workspace that found
+more events, when what is usual of most series is known already. Spikes are judged on both sides.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -19,7 +21,7 @@ from benchmarks.figure import Aim, Figure, in_turns
 from benchmarks.sql import ANSWERS
 from service.insights.activity.keeper import Activity
 from service.insights.activity.store import ActivityStore
-from service.insights.detection import detect
+from service.insights.detection import Detection, detect
 from service.insights.insight import Context, NoOptions
 from service.insights.operations import Operations
 from service.insights.querying import Querying
@@ -33,6 +35,7 @@ from service.times import BINS, Window
 from service.workspace.embedded import EmbeddedWorkspace
 
 JOBS, DAYS = 1000, 30
+PAGE = 100
 FASTER = Aim("at most", 1 / 20)
 CHEAPER = Aim("at most", 0.05)
 MEMORY = Aim("at most", 300)
@@ -44,15 +47,15 @@ def figures(data: Data, *, quick: bool) -> Iterator[Figure]:
     rounds = 1 if quick else 5
     path = data.folder / f"fleet-{events}-{data.end:%Y%m%d}.duckdb"
     path.unlink(missing_ok=True)
-    arrival = [data.end - timedelta(days=1)]
+    moment = [data.end]
     # The reading connection shares the writer's database: what is added later is seen at once.
-    writing = Store.create_or_open(path, lambda: arrival[0])
+    writing = Store.create_or_open(path, lambda: moment[0])
     connection = duckdb.connect(str(path))
     jobs = min(JOBS, max(1, events // DAYS // 4))
-    add_lines(
-        demo_records(jobs=jobs, days=DAYS, events_per_day=events // DAYS, end=data.end), writing
-    )
-    workspace = EmbeddedWorkspace(connection, now=lambda: data.end)
+    # In the order of time: the newest are left for later.
+    log = demo_records(jobs=jobs, days=DAYS, events_per_day=events // DAYS, end=data.end)
+    add_lines(islice(log, events * 95 // 100), writing)
+    workspace = EmbeddedWorkspace(connection, now=lambda: moment[0])
     read: list[int] = []
     file = path.with_suffix(".activity")
     file.unlink(missing_ok=True)
@@ -72,15 +75,25 @@ def figures(data: Data, *, quick: bool) -> Iterator[Figure]:
     )
     with asyncio.Runner() as runner:
         run = runner.get_loop().run_until_complete
-        run(_refresh(activity))
+
+        def more(share: float) -> None:
+            """So much of all events arrives, and the service looks."""
+            add_lines(islice(log, int(events * share)), writing)
+            look()
+
+        def look() -> None:
+            moment[0] += timedelta(minutes=1)
+            run(_refresh(activity))
+            moment[0] += timedelta(minutes=1)
+
+        look()
         filled = sum(read)
-        yield from _speed(activity, connection.cursor(), data.end, rounds)
+        fleet = _Fleet(activity, connection.cursor(), rounds)
+        yield from fleet.series()
+        yield from fleet.spikes(lambda: more(0.001))
         yield _memory(activity, file)
         read.clear()
-        arrival[0] = data.end + timedelta(minutes=1)
-        more = demo_records(jobs=12, days=1, events_per_day=events // 100, seed=2, end=data.end)
-        add_lines(more, writing)
-        run(_refresh(activity))
+        more(0.01)
         yield Figure(
             "refresh after 1 % more",
             "rows read by a refresh",
@@ -94,61 +107,58 @@ def figures(data: Data, *, quick: bool) -> Iterator[Figure]:
     writing.close()
 
 
-def _speed(
-    activity: Activity, by_hand: duckdb.DuckDBPyConnection, end: datetime, rounds: int
-) -> Iterator[Figure]:
-    day = BINS["1d"]
-    window = Window(end - timedelta(days=DAYS), end, day)
-    directory = activity.directory()
-    busiest = next(iter(directory.jobs))
-    sql, one = (
-        ANSWERS["spikes"],
-        ANSWERS["spikes"].replace("GROUP BY ALL", "AND JobId = $job GROUP BY ALL"),
-    )
-    span = {"start": _naive(window.start), "end": _naive(window.end)}
+class _Fleet:
+    """The same questions to activity and, by hand, to the events."""
 
-    def operations(job: str | None) -> Callable[[], object]:
-        question = Question(window, end, job_id=job)
+    def __init__(self, activity: Activity, by_hand: duckdb.DuckDBPyConnection, rounds: int) -> None:
+        self._activity = activity
+        self._by_hand = by_hand
+        self._rounds = rounds
+        self._directory = activity.directory()
+        newest = self._directory.events_until
+        assert newest, "nothing was counted"
+        self._now = newest
+        day = BINS["1d"]
+        self._window = Window(day.floor(self._now - timedelta(days=DAYS)), day.ceil(self._now), day)
+        self._span = {"start": _naive(self._window.start), "end": _naive(self._window.end)}
 
-        def ask() -> object:
-            activity.forget()
-            (source,) = Operations().queries(question, NoOptions(), TableSchema())
-            rows = Operations().answer(
-                Context(question, directory), NoOptions(), source.cut(activity)
-            )
-            return rows[:100]
+    def series(self) -> Iterator[Figure]:
+        """A daily series of the fleet and of one job."""
+        busiest = next(iter(self._directory.jobs))
+        sql = ANSWERS["spikes"].replace("GROUP BY ALL", "AND JobId = $job GROUP BY ALL")
 
-        return ask
+        def one() -> object:
+            return self._by_hand.execute(sql, {**self._span, "job": busiest}).fetchall()
 
-    def spikes() -> object:
-        activity.forget()
-        question = Question(window, end)
-        (source,) = Spikes().queries(question, SpikeOptions(), TableSchema())
-        return Spikes().answer(Context(question, directory), SpikeOptions(), source.cut(activity))[
-            :100
-        ]
+        yield self._figure("30 d daily, fleet", lambda: self._operations(None), self._rows)
+        yield self._figure("30 d daily, one job", lambda: self._operations(busiest), one)
 
-    def judged() -> object:
-        found = by_hand.execute(sql, span).fetchall()
-        keys = {key: row for row, key in enumerate(dict.fromkeys(row[:2] for row in found))}
-        counts = np.zeros((len(keys), window.bins), np.int64)
-        for job, name, start, events in found:
-            counts[keys[job, name], (start.replace(tzinfo=UTC) - window.start) // day.width] = (
-                events
-            )
-        return detect(counts, window.starts())
+    def spikes(self, look: Callable[[], None]) -> Iterator[Figure]:
+        """A page of them, and all there are: with nothing kept, and after a look that found some.
 
-    for name, ours, theirs in (
-        ("30 d daily, fleet", operations(None), lambda: by_hand.execute(sql, span).fetchall()),
-        (
-            "30 d daily, one job",
-            operations(busiest),
-            lambda: by_hand.execute(one, {**span, "job": busiest}).fetchall(),
-        ),
-        ("spikes of the fleet", spikes, judged),
-    ):
-        sides = in_turns(ours, theirs, rounds)
-        yield Figure(
+        By hand, the same series are judged in the same way.
+        """
+
+        def page() -> object:
+            return self._spikes(SpikeOptions())[:PAGE]
+
+        def every() -> object:
+            return list(self._spikes(SpikeOptions(only="spikes")))
+
+        yield self._figure("spikes, a page", page, lambda: self._judged(PAGE))
+        yield self._figure("spikes of the fleet, cold", every, lambda: self._judged(None))
+        every()
+        yield self._figure("spikes of the fleet", every, lambda: self._judged(None), look)
+
+    def _figure(
+        self,
+        name: str,
+        ours: Callable[[], object],
+        theirs: Callable[[], object],
+        prepare: Callable[[], None] | None = None,
+    ) -> Figure:
+        sides = in_turns(ours, theirs, self._rounds, prepare=prepare or self._activity.forget)
+        return Figure(
             name,
             "cut from activity",
             "SQL on the events",
@@ -156,6 +166,32 @@ def _speed(
             FASTER,
             f"{sides.first * 1e3:.0f} ms, {sides.second * 1e3:.0f} ms",
         )
+
+    def _operations(self, job: str | None) -> object:
+        question = Question(self._window, self._now, job_id=job)
+        (source,) = Operations().queries(question, NoOptions(), TableSchema())
+        context = Context(question, self._directory)
+        return Operations().answer(context, NoOptions(), source.cut(self._activity))[:PAGE]
+
+    def _spikes(self, options: SpikeOptions) -> Sequence[object]:
+        question = Question(self._window, self._now)
+        (source,) = Spikes().queries(question, options, TableSchema())
+        context = Context(question, self._directory)
+        return Spikes().answer(context, options, source.cut(self._activity))
+
+    def _rows(self) -> list[tuple[str, str, datetime, int]]:
+        return self._by_hand.execute(ANSWERS["spikes"], self._span).fetchall()
+
+    def _judged(self, busiest: int | None) -> Detection:
+        """What stands out in so many of the busiest series, or in all."""
+        window, found = self._window, self._rows()
+        keys = {key: row for row, key in enumerate(dict.fromkeys(row[:2] for row in found))}
+        counts = np.zeros((len(keys), window.bins), np.int64)
+        for job, name, start, events in found:
+            day = (start.replace(tzinfo=UTC) - window.start) // window.bin.width
+            counts[keys[job, name], day] = events
+        chosen = np.argsort(-counts.sum(axis=1), kind="stable")[:busiest]
+        return detect(counts[chosen], window.starts(), unfinished=True)
 
 
 def _memory(activity: Activity, file: Path) -> Figure:

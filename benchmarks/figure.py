@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+_LINE = "{:28} {:>9}  {:14} {:5} {}\n"
+HEADING = _LINE.format("what", "value", "aim", "met", "both sides")
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -37,6 +40,12 @@ class Figure:
     def met(self) -> bool:
         return self.aim.met_by(self.value)
 
+    def __str__(self) -> str:
+        value = f"{self.value:.2f}" if not self.unit else f"{self.value:.1f} {self.unit}"
+        aim = f"{self.aim.bound} {self.aim.value:.3g}"
+        sides = f"{self.what} against {self.against}: {self.notes}"
+        return _LINE.format(self.name, value, aim, "yes" if self.met else "NO", sides)
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -47,13 +56,22 @@ class Sides:
     ratio: float
 
 
-def in_turns(first: Callable[[], object], second: Callable[[], object], rounds: int) -> Sides:
+def in_turns(
+    first: Callable[[], object],
+    second: Callable[[], object],
+    rounds: int,
+    *,
+    prepare: Callable[[], object] = lambda: None,
+) -> Sides:
     """Times both sides in every round, so that what else the machine does meets both.
 
-    The ratio is that of the middle round, not of the best times: the shorter side would find a
-    quiet moment more easily.
+    `prepare` goes before each round and is not timed. The ratio is that of the middle round, not of
+    the best times: the shorter side would find a quiet moment more easily.
     """
-    times = [(_seconds(first), _seconds(second)) for _ in range(rounds)]
+    times = []
+    for _ in range(rounds):
+        prepare()
+        times.append((_seconds(first), _seconds(second)))
     return Sides(
         median(one for one, _ in times),
         median(other for _, other in times),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +46,19 @@ def get(address: str) -> tuple[int, dict[str, str], bytes]:
 
 
 @contextmanager
-def service(store: Path) -> Iterator[Server]:
+def service(store: Path, **settings: str) -> Iterator[Server]:
     """`provisioning-insights serve --store …`, stopped at the end."""
     serve = ["serve", "--store", str(store), "--port", "0"]
-    with server([sys.executable, "-m", "service", *serve]) as started:
+    environment = {f"INSIGHTS_{name.upper()}": value for name, value in settings.items()}
+    with server([sys.executable, "-m", "service", *serve], environment) as started:
         yield started
 
 
 @contextmanager
-def server(command: list[str]) -> Iterator[Server]:
-    """A program that prints its address once it serves."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def server(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A program that prints its address once it serves; `environment` is added to ours."""
+    added = {**os.environ, **(environment or {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=added) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             found = _ADDRESS.search(line)

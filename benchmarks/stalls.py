@@ -69,7 +69,7 @@ async def _measured(store: Path, *, quick: bool) -> tuple[Stall, dict[str, Stall
         store, memory_limit=f"{settings.embedded_memory}B", threads=settings.embedded_threads
     )
     app = create_app(settings, EmbeddedWorkspace(connection))
-    async with _served(app) as address, _ticking() as ticks:
+    async with served(app) as address, ticking() as ticks:
         job = json.loads((await _ask(address + "/jobs?limit=1"))[2])["data"][0]["job_id"]
         gc.collect()
         ticks.take()
@@ -88,7 +88,7 @@ async def _ask(address: str) -> tuple[int, dict[str, str], bytes]:
 
 
 @asynccontextmanager
-async def _served(app: ASGIApp) -> AsyncIterator[str]:
+async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Serves on this event loop; yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
@@ -103,7 +103,7 @@ async def _served(app: ASGIApp) -> AsyncIterator[str]:
 
 
 @dataclass
-class _Ticks:
+class Ticks:
     """How late the event loop's turns came, in seconds, and what garbage collection took.
 
     Of each delay only as much counts as this process computed meanwhile: the rest is time that the
@@ -136,8 +136,8 @@ class _Ticks:
 
 
 @asynccontextmanager
-async def _ticking() -> AsyncIterator[_Ticks]:
-    ticks = _Ticks()
+async def ticking() -> AsyncIterator[Ticks]:
+    ticks = Ticks()
     gc.callbacks.append(ticks.collection)
     task = asyncio.create_task(ticks.run())
     yield ticks
