@@ -86,7 +86,7 @@ def _prometheus(
     """Prometheus with our rules and the example's configuration, its data in this folder."""
     config = yaml.safe_load((_FOLDER / "prometheus.yml").read_text("utf-8"))
     config["global"] = {"scrape_interval": _INTERVAL, "evaluation_interval": _INTERVAL}
-    config["rule_files"] = [str(_FOLDER / files) for files in config["rule_files"]]
+    config["rule_files"] = [str(path) for path in _rules(folder)]
     config["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
     log = folder / "prometheus.log"
@@ -107,6 +107,18 @@ def _prometheus(
             yield process
         finally:
             _stop(process)
+
+
+def _rules(folder: Path) -> list[Path]:
+    """Copies of our rules in this folder that are evaluated with each scrape."""
+    copies = []
+    for path in sorted((_FOLDER / "rules").glob("*.yml")):
+        rules = yaml.safe_load(path.read_text("utf-8"))
+        for group in rules["groups"]:
+            del group["interval"]
+        copies.append(folder / path.name)
+        copies[-1].write_text(yaml.safe_dump(rules), "utf-8")
+    return copies
 
 
 def _stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from grafana.building.frame import TAG, answer, frame, many
+from grafana.building.frame import TAG, answer, current, frame, many
 from grafana.building.panels import Column, Link, Query, listing, number, series
 
 _JOBS = '{job_id=~"$job"}'
@@ -34,11 +34,12 @@ def _window(measure: str, window: str) -> str:
 
 def _events_by(label: str) -> str:
     """Events of the last hour by action or result."""
-    events = (
-        "max by (job_id, action, result) "
-        '(entra_provisioning_window_events{job_id=~"$job",window="1h"})'
-    )
-    return f"sum by ({label}) ({_chosen(events)})"
+    events = current('entra_provisioning_window_events{job_id=~"$job",window="1h"}')
+    return f"sum by ({label}) ({_chosen(f'max by (job_id, action, result) ({events})')})"
+
+
+def _latest(family: str) -> str:
+    return f"max by (job_id) ({current(f'entra_provisioning_{family}{_JOBS}')})"
 
 
 def fleet() -> dashboard.Dashboard:
@@ -102,7 +103,7 @@ def _health(board: dashboard.Dashboard) -> dashboard.Dashboard:
             number(
                 "Silent jobs",
                 "Jobs that have been quiet for longer than their own rhythm explains.",
-                f"sum({_chosen(f'max by (job_id) (entra_provisioning_job_silent{_JOBS})')})",
+                f"sum({_chosen(_latest('job_silent'))})",
                 steps={0: "green", 1: "orange"},
                 links=[answer("Silence", "/silence")],
             )
@@ -111,7 +112,7 @@ def _health(board: dashboard.Dashboard) -> dashboard.Dashboard:
             number(
                 "Skipped members",
                 "Members that groups lack because they could not be resolved.",
-                f"sum({_chosen(f'max by (job_id) (entra_provisioning_skipped_members{_JOBS})')})",
+                f"sum({_chosen(_latest('skipped_members'))})",
                 steps={0: "green", 1: "orange"},
                 links=[answer("Skipped members", "/skipped-members")],
             )
@@ -154,20 +155,22 @@ def _events(board: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def _troubles(board: dashboard.Dashboard) -> dashboard.Dashboard:
-    failures = (
-        "max by (job_id, error_code) "
-        '(entra_provisioning_window_failures{job_id=~"$job",window="24h"})'
+    # `other` is what is left of a job's codes, and no code that an answer knows.
+    coded = current(
+        'entra_provisioning_window_failures{job_id=~"$job",window="24h",error_code!="other"}'
     )
-    scores = f"max by (job_id, of, name) (entra_provisioning_spike_score{_JOBS})"
-    silent = f"max by (job_id) (entra_provisioning_job_silent{_JOBS}) == 1"
-    last = f"max by (job_id) (entra_provisioning_last_event_timestamp_seconds{_JOBS})"
+    failures = f"max by (job_id, error_code) ({coded})"
+    scores = f"max by (job_id, of, name) ({current(f'entra_provisioning_spike_score{_JOBS}')})"
+    silent = f"{_latest('job_silent')} == 1"
+    last = _latest("last_event_timestamp_seconds")
     alerts = 'ALERTS{alertname=~"Provisioning.*"}'
     return (
         board.with_row(dashboard.Row("What goes wrong"))
         .with_panel(
             listing(
                 "Top errors, 24 h",
-                "Failures by error code; what a code means stands in the answer.",
+                "Failures by error code, of each job's most frequent ones; what a code means "
+                "stands in the answer.",
                 [Query(f"topk(20, sum by (error_code) ({_chosen(failures)}))")],
                 [
                     Column(
@@ -180,9 +183,11 @@ def _troubles(board: dashboard.Dashboard) -> dashboard.Dashboard:
                             ),
                             answer(
                                 "Events",
-                                "/events?window=24h&error_code=${__value.raw:percentencode}",
+                                "/events?window=24h&result=failure"
+                                "&error_code=${__value.raw:percentencode}",
                             ),
                         ],
+                        empty="without a code",
                     ),
                     Column("Value", "Failures", width=90),
                 ],
@@ -236,9 +241,6 @@ def _troubles(board: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def _jobs(board: dashboard.Dashboard) -> dashboard.Dashboard:
-    def latest(family: str) -> str:
-        return f"max by (job_id) (entra_provisioning_{family}{_JOBS})"
-
     def plain(measure: str) -> str:
         return _chosen(f"sum by (job_id) ({_window(measure, '24h')})")
 
@@ -251,9 +253,9 @@ def _jobs(board: dashboard.Dashboard) -> dashboard.Dashboard:
                 Query(plain("events:sum")),
                 Query(plain("failures:sum")),
                 Query(plain("failures:ratio")),
-                Query(_chosen(latest("skipped_members"))),
-                Query(_chosen(latest("job_silent"))),
-                Query(_chosen(f"{latest('last_event_timestamp_seconds')} * 1000")),
+                Query(_chosen(_latest("skipped_members"))),
+                Query(_chosen(_latest("job_silent"))),
+                Query(_chosen(f"{_latest('last_event_timestamp_seconds')} * 1000")),
             ],
             [
                 Column("app_name", "Application", links=[_JOB_LINK]),

@@ -66,6 +66,11 @@ def one(name: str, label: str, values: str) -> dashboard.QueryVariable:
     return _choice(name, label, values)
 
 
+def current(selector: str) -> str:
+    """These series without those of replicas that are behind, whose counts are over."""
+    return f"{selector} unless on (instance) instance:entra_provisioning_data:behind"
+
+
 def answer(title: str, path: str) -> Link:
     """A link to an answer of the API, whose address must stay as it is: links encode variables."""
     return Link(title, "${api:raw}" + path)

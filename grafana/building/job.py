@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from grafana.building.frame import answer, frame, one
+from grafana.building.frame import answer, current, frame, one
 from grafana.building.panels import RATE, Column, Link, Query, listing, number, series
 
 _JOB = '{job_id="$job"}'
@@ -20,14 +20,12 @@ def _window(measure: str, window: str) -> str:
 
 
 def _latest(family: str) -> str:
-    return f"max(entra_provisioning_{family}{_JOB})"
+    return f"max({current(f'entra_provisioning_{family}{_JOB}')})"
 
 
 def _events_by(label: str) -> str:
-    return (
-        f"sum by ({label}) (max by (action, result) "
-        f'(entra_provisioning_window_events{{job_id="$job",window="1h"}}))'
-    )
+    events = current('entra_provisioning_window_events{job_id="$job",window="1h"}')
+    return f"sum by ({label}) (max by (action, result) ({events}))"
 
 
 def job() -> dashboard.Dashboard:
@@ -151,7 +149,8 @@ def _events(board: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def _spikes(board: dashboard.Dashboard) -> dashboard.Dashboard:
-    score = f"max by (of, name) (entra_provisioning_spike_score{_JOB})"
+    spike = f"max by (of, name) ({current(f'entra_provisioning_spike{_JOB}')})"
+    score = f"max by (of, name) ({current(f'entra_provisioning_spike_score{_JOB}')})"
     return (
         board.with_row(dashboard.Row("Spikes"))
         .with_panel(
@@ -171,7 +170,7 @@ def _spikes(board: dashboard.Dashboard) -> dashboard.Dashboard:
             listing(
                 "Now",
                 "Spikes first.",
-                [Query(f"max by (of, name) (entra_provisioning_spike{_JOB})"), Query(score)],
+                [Query(spike), Query(score)],
                 [
                     Column("of", "Of", width=100),
                     Column(
@@ -193,11 +192,9 @@ def _spikes(board: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def _failures(board: dashboard.Dashboard) -> dashboard.Dashboard:
-    def by_code(window: str) -> str:
-        return (
-            "max by (error_code) "
-            f'(entra_provisioning_window_failures{{job_id="$job",window="{window}"}})'
-        )
+    def by_code(matchers: str = "") -> str:
+        failures = f'entra_provisioning_window_failures{{job_id="$job",window="24h"{matchers}}}'
+        return f"max by (error_code) ({current(failures)})"
 
     code = "${__value.raw:percentencode}"
     return (
@@ -206,23 +203,27 @@ def _failures(board: dashboard.Dashboard) -> dashboard.Dashboard:
             series(
                 "Failures by code",
                 "Failures of the 24 hours before each point.",
-                Query(by_code("24h"), "{{error_code}}"),
+                Query(by_code(), "{{error_code}}"),
                 stacked=True,
             )
         )
         .with_panel(
             listing(
                 "Failures, 24 h",
-                "What a code means and what to do stands in the answer.",
-                [Query(by_code("24h"))],
+                "The most frequent codes; what one means and what to do stands in the answer.",
+                # `other` is what is left, and no code that an answer knows.
+                [Query(by_code(',error_code!="other"'))],
                 [
                     Column(
                         "error_code",
                         "Error code",
                         links=[
                             _of_job(f"/failures?window=24h&error_code={code}", "What it means"),
-                            _of_job(f"/events?window=24h&error_code={code}", "Events"),
+                            _of_job(
+                                f"/events?window=24h&result=failure&error_code={code}", "Events"
+                            ),
                         ],
+                        empty="without a code",
                     ),
                     Column("Value", "Failures", width=90),
                 ],

@@ -28,9 +28,12 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DashboardLink,
+    DashboardSpecialValueMapOptions,
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -149,7 +152,8 @@ def series(
 class Column:
     """A column of a table: its heading, and how values are shown.
 
-    The source is a label's name, or `Value` with the query's letter: `Value #B`.
+    The source is a label's name, or `Value` with the query's letter: `Value #B`. `empty` stands for
+    an empty label.
     """
 
     source: str
@@ -157,6 +161,7 @@ class Column:
     unit: str = ""
     links: Sequence[Link] = ()
     names: Mapping[int, str] | None = None
+    empty: str = ""
     steps: Steps | None = None
     width: int | None = None
 
@@ -220,6 +225,8 @@ def _properties(column: Column) -> list[DynamicConfigValue]:
         )
     if column.names:
         properties.append(DynamicConfigValue("mappings", [_names(column.names)]))
+    if column.empty:
+        properties.append(DynamicConfigValue("mappings", [_empty(column.empty)]))
     if column.steps:
         thresholds = _thresholds(column.steps, "text").build()
         properties.append(DynamicConfigValue("thresholds", thresholds))
@@ -252,6 +259,12 @@ def _thresholds(steps: Steps, base: str) -> dashboard.ThresholdsConfig:
         dashboard.ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
         .steps([Threshold(None, base), *found])
+    )
+
+
+def _empty(text: str) -> SpecialValueMap:
+    return SpecialValueMap(
+        DashboardSpecialValueMapOptions(SpecialValueMatch.EMPTY, ValueMappingResult(text))
     )
 
 

@@ -71,8 +71,9 @@ def _now(board: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Age of the counts",
-                "Time since the workspace was asked for what is shown.",
-                'time() - max(entra_provisioning_data_timestamp_seconds{insight="activity"})',
+                "Time since the workspace was asked, of the instance for which it is longest ago.",
+                "time() - min(entra_provisioning_data_timestamp_seconds"
+                '{instance=~"$instance",insight="activity"})',
                 unit="s",
                 steps={0: "green", 300: "orange", 900: "red"},
             )
@@ -233,9 +234,9 @@ def _freshness(board: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_panel(
             series(
                 "Age of what is shown",
-                "Time since the workspace was asked, by insight.",
+                "Time since the workspace was asked, of the instance for which it is longest ago.",
                 Query(
-                    f"time() - max by (insight) (entra_provisioning_data_timestamp_seconds{_HERE})",
+                    f"time() - min by (insight) (entra_provisioning_data_timestamp_seconds{_HERE})",
                     "{{insight}}",
                 ),
                 unit="s",

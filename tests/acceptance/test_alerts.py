@@ -140,7 +140,7 @@ async def test_alerts_follow_what_happens_and_values_are_those_of_the_api(tmp_pa
         assert BURST[0] < spike[0] <= BURST[0] + timedelta(hours=1)
         assert BURST[1] <= spike[-1] <= BURST[1] + timedelta(hours=2)
         silent = fired["ProvisioningJobSilent", STEADY]
-        assert QUIET[0] + timedelta(hours=3) < silent[0] < QUIET[0] + timedelta(hours=6)
+        assert QUIET[0] + timedelta(hours=3) <= silent[0] < QUIET[0] + timedelta(hours=6)
         assert QUIET[1] - STEP <= silent[-1] <= QUIET[1] + timedelta(hours=1)
 
 

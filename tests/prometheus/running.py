@@ -122,11 +122,16 @@ def hastened(folder: Path, *, by: float = 1, groups: str = "") -> list[Path]:
                     if name in rule:
                         rule[name] = _shorter(rule[name], by)
                 rule["expr"] = re.sub(
-                    r"\[(\w+)\]", lambda found: f"[{_shorter(found[1], by)}]", rule["expr"]
+                    r"(?<=\[)([\w:]+)(?=\])", lambda span: _all_shorter(span[1], by), rule["expr"]
                 )
         copies.append(folder / path.name)
         copies[-1].write_text(yaml.safe_dump(rules))
     return copies
+
+
+def _all_shorter(span: str, by: float) -> str:
+    """A range, or that of a subquery with its step."""
+    return ":".join(_shorter(duration, by) for duration in span.split(":"))
 
 
 def _shorter(duration: str, by: float) -> str:

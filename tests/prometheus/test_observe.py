@@ -33,6 +33,8 @@ def test_both_answer_where_it_says_and_end_together(how: signal.Signals) -> None
                 assert _get(url).status_code == 200
             prometheus = graph.removesuffix("/graph")
             until(lambda: "up" in _names(prometheus), "the first scrape")
+            groups = _get(f"{prometheus}/api/v1/rules").json()["data"]["groups"]
+            assert {group["interval"] for group in groups} == {5}
             assert "Ctrl-C stops both." in said
         finally:
             process.send_signal(how)
