@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Literal
 
 PREFIX = "entra_provisioning"
@@ -14,6 +16,9 @@ OTHER = "other"
 Values = tuple[str, ...]
 WhenStale = Literal["keep", "drop", "zero"]
 Fold = Callable[[float, float], float]
+
+_JOB = ("job_id", "JobId")
+"""What the label is called that says which job a sample is about; the second in packs."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,15 @@ class Family:
         """What its samples are called."""
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
+    @property
+    def job_at(self) -> int | None:
+        """Where the job stands among the labels."""
+        return next((at for at, label in enumerate(self.labels) if label in _JOB), None)
+
 
 @dataclass(frozen=True)
 class Limits:
-    """`series` is how many samples of a family stand for themselves at most.
+    """`series` is how many samples of a gauge stand for themselves at most.
 
     Values that should have been renewed `stale_after` ago are kept, dropped, or shown as 0.
     """
@@ -56,11 +66,19 @@ class Limits:
     when_stale: WhenStale = "keep"
 
 
-def within(limits: Limits, families: Iterable[Family], now: datetime) -> Iterator[Family]:
-    """The families as they are shown, and one that says how much of each is folded."""
+def within(
+    limits: Limits, families: Iterable[Family], now: datetime, sizes: Mapping[str, float]
+) -> Iterator[Family]:
+    """The families as they are shown, and one that says how much of each is folded.
+
+    Where one is beyond the limit, whole jobs fold, the same ones in every family: a ratio never
+    mixes what is shown of a job with what is not. `sizes` are the jobs', the largest of which stay.
+    """
+    aged = [_aged(family, limits, now) for family in families]
+    jobs = _folding_jobs(aged, limits.series, sizes)
     folded: dict[Values, int] = {}
-    for family in families:
-        shown = _folded(_aged(family, limits, now), limits.series)
+    for family in aged:
+        shown = _folded(family, limits.series, jobs)
         folded[(shown.sample,)] = shown.folded
         yield shown
     yield Family(
@@ -81,15 +99,49 @@ def _aged(family: Family, limits: Limits, now: datetime) -> Family:
     return replace(family, samples=zeros, folded=0)
 
 
-def _folded(family: Family, limit: int) -> Family:
-    """The family with its largest samples by themselves."""
-    if len(family.samples) <= limit or family.kind == "counter":
+def _folding_jobs(
+    families: Iterable[Family], limit: int, sizes: Mapping[str, float]
+) -> Collection[str]:
+    """The jobs that do not fit into every family, the largest being let in first."""
+    large = [
+        Counter(values[family.job_at] for values in family.samples)
+        for family in families
+        if len(family.samples) > limit and family.kind == "gauge" and family.job_at is not None
+    ]
+    folding = set()
+    free = [limit] * len(large)
+    for job_id in sorted({job_id for jobs in large for job_id in jobs}, key=by_size(sizes)):
+        left = [room - jobs[job_id] for room, jobs in zip(free, large, strict=True)]
+        if min(left) < 0:
+            folding.add(job_id)
+        else:
+            free = left
+    return folding
+
+
+def by_size(sizes: Mapping[str, float]) -> Callable[[str], tuple[float, str]]:
+    """The key that sorts job IDs: the largest first, equal ones by their ID."""
+    return lambda job_id: (-sizes.get(job_id, 0), job_id)
+
+
+def _folded(family: Family, limit: int, jobs: Collection[str]) -> Family:
+    folding = _folding(family, limit, jobs)
+    if not folding:
         return family
-    ranked = sorted(family.samples.items(), key=lambda sample: (-sample[1], sample[0]))
-    shown = dict(ranked[:limit])
-    for values, value in ranked[limit:]:
-        add(shown, other(family.labels, values, family.open), value, family.fold)
-    return replace(family, samples=shown, folded=family.folded + len(ranked) - limit)
+    shown: dict[Values, float] = {}
+    for values, value in family.samples.items():
+        labels = other(family.labels, values, family.open) if values in folding else values
+        add(shown, labels, value, family.fold)
+    return replace(family, samples=shown, folded=family.folded + len(folding))
+
+
+def _folding(family: Family, limit: int, jobs: Collection[str]) -> Collection[Values]:
+    if family.kind == "counter":
+        return ()
+    if (at := family.job_at) is not None:
+        return {values for values in family.samples if values[at] in jobs}
+    # Without a job, samples stand by themselves: the first stay, as within a pack's own limit.
+    return set(islice(family.samples, limit, None)) if {*family.open} & {*family.labels} else ()
 
 
 def other(labels: Values, values: Values, folding: Values) -> Values:

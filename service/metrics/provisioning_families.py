@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from service.insights.activity.arrivals import Outcome, known_outcomes
 from service.insights.activity.keeper import Activity
@@ -16,7 +17,7 @@ from service.insights.rhythm import Silence
 from service.insights.silence import rhythm_query, silences_of
 from service.insights.spikes import Spikes
 from service.insights.window_counts import WindowCounts, window_counts
-from service.metrics.family import OTHER, PREFIX, Family, Values, add
+from service.metrics.family import OTHER, PREFIX, Family, Values, add, by_size
 from service.times import BINS
 
 
@@ -45,6 +46,14 @@ class Snapshot:
     totals: Mapping[Outcome, int]
     spikes: Iterable[LatestSpike] = ()
     silences: Mapping[str, Silence] | None = None
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Events of each job, over all windows."""
+        sizes: Counter[str] = Counter()
+        for (_, job_id, _, _), count in self.counts.events.items():
+            sizes[job_id] += count
+        return sizes
 
 
 def snapshot(activity: Activity, looked: datetime, now: datetime, choices: Choices) -> Snapshot:
@@ -179,13 +188,15 @@ def _spikes(shown: Snapshot) -> Iterator[Family]:
 class EventsTotal:
     """The counter of arrivals.
 
-    A series that was shown by itself once stays so, and one that is in `other` stays there: moving
-    between them would make counters jump. The first to come are shown by themselves.
+    A job that was shown by itself once stays so, and one that is in `other` stays there: moving
+    between them would make counters jump. The first to come are shown by themselves, of those that
+    come at once the largest, as long as their series are within the limit. What a job begins to do
+    later stays with it, beyond the limit too.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._own: set[Outcome] = set()
+        self._own: dict[str, bool] = {}
 
     def family(self, shown: Snapshot) -> Family:
         """Each job's actions begin at 0, with success and failure, so that no first event is lost
@@ -195,13 +206,12 @@ class EventsTotal:
             for beginning in ("success", "failure", result):
                 totals[job_id, action, beginning] = 0
         totals.update(shown.totals)
+        self._decide(totals, shown.sizes)
         samples: dict[Values, float] = {}
         folded = 0
         for outcome, total in totals.items():
             job_id, action, result = outcome
-            if outcome not in self._own and len(self._own) < self._limit:
-                self._own.add(outcome)
-            if outcome not in self._own:
+            if not self._own[job_id]:
                 folded += 1
                 add(samples, (OTHER, action, result), total, operator.add)
             elif job_id in shown.jobs:
@@ -214,3 +224,11 @@ class EventsTotal:
             samples,
             folded=folded,
         )
+
+    def _decide(self, outcomes: Iterable[Outcome], sizes: Mapping[str, int]) -> None:
+        """Whether jobs that are new are shown by themselves."""
+        series = Counter(job_id for job_id, _, _ in outcomes)
+        taken = sum(series[job_id] for job_id, own in self._own.items() if own)
+        for job_id in sorted(series.keys() - self._own.keys(), key=by_size(sizes)):
+            self._own[job_id] = taken + series[job_id] <= self._limit
+            taken += series[job_id] * self._own[job_id]

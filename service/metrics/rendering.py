@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from service.metrics.family import Family
+from service.metrics.soundness import fault_of
 
 _UNITS = ("seconds", "bytes", "ratio")
 
@@ -36,10 +37,17 @@ class _Escaped(dict[str, str]):
 
 
 def render(families: Iterable[Family]) -> Rendered:
-    """Takes its time where there are many samples: call it in a thread."""
+    """Takes its time where there are many samples: call it in a thread.
+
+    A family that would make the whole scrape unreadable is left out, as is the second of a name.
+    """
     text, openmetrics = [], []
     escaped = _Escaped()
+    names_taken: set[str] = set()
     for family in families:
+        if family.sample in names_taken or fault_of(family):
+            continue
+        names_taken.add(family.sample)
         names = ",".join(f'{label}="%s"' for label in family.labels)
         line = f"{family.sample}{{{names}}} %s\n" if names else f"{family.sample} %s\n"
         lines = "".join(

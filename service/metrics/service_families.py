@@ -41,6 +41,12 @@ class ServiceFamilies:
             ["insight"],
             registry=self.registry,
         )
+        self._deliveries = Counter(
+            "insights_deliveries",
+            "Notifications of incidents that were sent, by receiver and outcome.",
+            ["receiver", "outcome"],
+            registry=self.registry,
+        )
         self.registry.register(self._caches)
 
     def watch(self, gate: Gate) -> None:
@@ -58,6 +64,9 @@ class ServiceFamilies:
 
     def cache(self, cache: str, outcome: str) -> None:
         self._caches.count(cache, outcome)
+
+    def delivery(self, receiver: str, outcome: str) -> None:
+        self._deliveries.labels(receiver, outcome).inc()
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -57,17 +57,31 @@ def test_actions_begin_at_zero_with_success_and_failure() -> None:
     }
 
 
-def test_counter_never_moves_a_series_into_other_or_out_of_it() -> None:
+def test_counter_never_moves_a_job_into_other_or_out_of_it() -> None:
     total = EventsTotal(2)
-    first = total.family(snapshot(totals={OUTCOME: 1, ("job", "create", "failure"): 1}))
-    assert first.folded == 0
-    more = {OUTCOME: 1, ("job", "create", "failure"): 1, ("job", "delete", "success"): 500}
+    one = {OUTCOME: 1, ("job", "create", "failure"): 1}
+    assert total.family(snapshot(totals=one)).samples == one
+    # The new job is larger, and has no room; what the first one does later stays with it.
+    more = {("a", "delete", "success"): 500, **one, ("job", "delete", "success"): 9}
     second = total.family(snapshot(totals=more))
-    assert second.samples[OUTCOME] == 1
     assert second.samples["other", "delete", "success"] == 500
+    assert second.samples["job", "delete", "success"] == 9
     assert second.folded == 1
-    third = total.family(snapshot(totals=dict(reversed(more.items()))))
-    assert third.samples == second.samples
+    # The first job is gone for good; the other one stays where it is.
+    third = total.family(snapshot(totals={("a", "delete", "success"): 501}))
+    assert third.samples == {("other", "delete", "success"): 501}
+
+
+def test_counter_shows_the_largest_of_the_jobs_that_come_at_once() -> None:
+    outcomes = [(job_id, "create", "success") for job_id in ("a", "b", "job")]
+    totals = dict.fromkeys(outcomes, 7)
+    events = {
+        ("24h", *outcome): events for outcome, events in zip(outcomes, (1, 2, 3), strict=True)
+    }
+    shown = replace(snapshot(totals=totals), counts=WindowCounts(NOW, events, {}))
+    found = EventsTotal(1).family(shown)
+    assert found.samples == {OUTCOME: 7, ("other", "create", "success"): 14}
+    assert found.folded == 2
 
 
 def test_counter_goes_on_where_it_was_when_a_job_comes_back() -> None:
@@ -81,5 +95,5 @@ def test_counter_goes_on_where_it_was_when_a_job_comes_back() -> None:
 
 def test_other_of_the_counter_outlives_its_jobs() -> None:
     total = EventsTotal(1)
-    shown = snapshot(totals={OUTCOME: 1, ("gone", "create", "success"): 4})
+    shown = snapshot(totals={OUTCOME: 1, ("left", "create", "success"): 4})
     assert total.family(shown).samples["other", "create", "success"] == 4

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.metrics.family import PREFIX
 from service.workspace.errors import WorkspaceUnavailable
 from tests.api.service import SETTINGS, Recording, Service, Start, running
 from tests.api.world import GARDEN, ODD, ORCHARD, QUIET
@@ -96,6 +97,30 @@ async def test_pack_shows_its_rows_up_to_its_limit_and_says_how_many_are_left(
     assert found.of(FOLDED, family=CODES) == {(): len(rows) - 3}
     # Rows with the same labels are one series: the first.
     assert found.of(f"{CODES}_took") == {("false",): 1.5}
+
+
+async def test_family_that_would_break_the_scrape_is_left_out_and_said_once(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        "service.metrics.questions.pack_family",
+        lambda metric: f"{PREFIX}_pack_{metric.name}".replace("codes_took", "codes took"),
+    )
+    path = tmp_path / "works.yaml"
+    stage = _STAGE.format(many=0)
+    path.write_text(_PACK.format(name="works", metric="codes", stage=stage, window="24h"))
+    settings = SETTINGS.model_copy(update={"packs": (path,)})
+    async with running(Start(store, settings)) as service:
+        await service.settled()
+        service.clock.advance(minutes=1)
+        await service.refresh()
+        found = await scrape(service)
+    assert found.of(SUCCESS, insight="works") == {(): 0}
+    assert found.of(CODES) != {}
+    for insight in ("activity", "skipped-members", "new-target-systems"):
+        assert found.of(SUCCESS, insight=insight) == {(): 1}
+    (said,) = [text for text in caplog.messages if "left out of the metrics" in text]
+    assert said.startswith(f"{CODES} took is no name of a metric")
 
 
 async def test_metric_of_two_packs_is_the_first_ones(with_packs: Service) -> None:

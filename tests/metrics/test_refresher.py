@@ -134,10 +134,23 @@ class Nothing:
         return None
 
 
-def refresher(looks: Looks, sleep: Callable[[float], Awaitable[None]]) -> Refresher:
+def refresher(
+    looks: Looks,
+    sleep: Callable[[float], Awaitable[None]],
+    recovered: Callable[[], Awaitable[object]] | None = None,
+    questions: Any = None,
+) -> Refresher:
     nothing: Any = Nothing()
     activity: Any = looks
-    return Refresher(activity, nothing, nothing, every=timedelta(minutes=1), sleep=sleep)
+    return Refresher(
+        activity,
+        questions or nothing,
+        nothing,
+        every=timedelta(minutes=1),
+        monotonic=asyncio.get_running_loop().time,
+        sleep=sleep,
+        recovered=recovered or asyncio.Event().wait,
+    )
 
 
 async def refreshed_for(looks: Looks, seconds: float) -> list[float]:
@@ -217,3 +230,61 @@ def test_look_after_the_machine_slept_is_not_put_off_nor_made_up_for() -> None:
         running.cancel()
 
     run(story())
+
+
+def test_look_that_timed_out_is_repeated_an_interval_after_it_began() -> None:
+    looks = Looks()
+    looks.failing, looks.takes = WorkspaceTimeout("Too slow."), 40.0
+    gaps = run(refreshed_for(looks, 1200))
+    assert min(gaps) >= 58
+    assert max(gaps) <= 62
+    looks = Looks()
+    looks.failing, looks.takes = WorkspaceTimeout("Too slow."), 60.0
+    assert max(run(refreshed_for(looks, 1200))) <= 61.1
+
+
+def test_workspace_that_is_back_is_looked_at_when_it_is() -> None:
+    looks = Looks()
+    looks.failing = WorkspaceUnavailable("Away.", 50)
+
+    async def story() -> None:
+        back = asyncio.Event()
+        running = asyncio.create_task(refresher(looks, asyncio.sleep, back.wait).run())
+        await asyncio.sleep(7)
+        looks.failing = None
+        back.set()
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+
+    run(story())
+    assert looks.began == [0, 7]
+
+
+class Hanging:
+    """Questions that are never answered."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def renew(self) -> bool:
+        self.asked += 1
+        await asyncio.Event().wait()
+        return True
+
+
+def test_question_that_hangs_puts_no_look_off_and_is_not_asked_again() -> None:
+    looks, questions = Looks(), Hanging()
+
+    async def story() -> None:
+        made = refresher(looks, asyncio.sleep, questions=questions)
+        running = asyncio.create_task(made.run())
+        await asyncio.sleep(6000)
+        running.cancel()
+        await asyncio.wait([running])
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(story())
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looks.began)]
+    assert max(gaps) <= 66
+    assert questions.asked == 1

@@ -59,6 +59,23 @@ def test_name_that_is_no_valid_text_costs_nothing_else() -> None:
         assert found.of("one")["fine",] == 2
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Family("broken", "gauge", "B.", ("job_id", "job_id"), {("a", "b"): 1}),
+        Family("broken", "gauge", "B.", ("name",), {("\ud800",): 1, ("?",): 2}),
+        Family("broken", "gauge", "B.", ("name",), {("a", "b"): 1}),
+        Family("broken", "gauge", "B.", ("__name__",), {("a",): 1}),
+        Family("broken", "gauge", "B.", ("job-id",), {("a",): 1}),
+        Family("bro ken", "gauge", "B.", (), {(): 1}),
+        Family("fine", "gauge", "Of the same name.", (), {(): 2}),
+    ],
+)
+def test_family_that_would_break_the_scrape_is_left_out(broken: Family) -> None:
+    fine = Family("fine", "gauge", "Fine.", (), {(): 1})
+    assert render([fine, broken]) == render([fine])
+
+
 def test_counter_is_named_as_each_format_wants() -> None:
     rendered = render([Family("one", "counter", "One.", (), {(): 1})])
     assert b"# TYPE one_total counter\none_total 1\n" in rendered.text

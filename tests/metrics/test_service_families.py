@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+from service.metrics.rendering import render_registry
 from service.metrics.service_families import ServiceFamilies
 from service.workspace.errors import WorkspaceDisturbed, WorkspaceThrottled, WorkspaceUnavailable
 from service.workspace.limits import QueryLimits
@@ -20,6 +21,18 @@ def test_methods_that_callers_invent_share_a_label() -> None:
         if sample.name == "insights_http_requests_total"
     }
     assert labels == {"GET": 1, "other": 2}
+
+
+def test_deliveries_have_no_series_until_there_is_one() -> None:
+    families = ServiceFamilies()
+    assert (
+        b"# TYPE insights_deliveries_total counter\n# HELP"
+        in render_registry(families.registry).text + b"# HELP"
+    )
+    families.delivery("operations", "success")
+    families.delivery("operations", "success")
+    shown = render_registry(families.registry).text
+    assert b'insights_deliveries_total{receiver="operations",outcome="success"} 2.0\n' in shown
 
 
 def values(families: ServiceFamilies) -> dict[str, float]:

@@ -35,6 +35,15 @@ _SYNTAX = re.compile(r"could not parse KQL at (\d+):\d+: (.*?)(?: expecting \{.*
 _QUOTED = re.compile(r"""["']([A-Za-z_][A-Za-z0-9_]*)["']""")
 _ORDERING = frozenset({"order", "sort", "top"})
 
+_PERSONAL = (
+    *("source", "target", "object", "identity", "user", "person", "member", "owner", "manager"),
+    *("employee", "account", "principal", "actor", "initiat", "display", "upn", "mail", "email"),
+)
+"""What words begin with in the names of columns that tell who somebody is."""
+
+_IMPERSONAL = re.compile(r"system|type$|kind$|_count$", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _QUESTION = Question(Window(_NOON - timedelta(days=1), _NOON, BINS["1h"]), _NOON)
 
@@ -74,6 +83,18 @@ def _advice(file: PackFile) -> Iterator[Fault]:
     if not query.holes & {"from", "events"}:
         message = "kql: count from {from} to {to}, or from {events}; it does not name the window"
         yield file.fault(("kql",), message, warning=True)
+    for index, metric in enumerate(file.pack.model.metrics):
+        for label in filter(_seems_personal, metric.labels):
+            message = (
+                f"metrics[{index}].labels: {label} seems to tell who somebody is, and nobody's ID "
+                "or name may be in a label; count them, or label by job, group or code"
+            )
+            yield file.fault(("metrics", index, "labels"), message, warning=True)
+
+
+def _seems_personal(label: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(label)]
+    return not _IMPERSONAL.search(label) and any(word.startswith(_PERSONAL) for word in words)
 
 
 def _analysed(file: PackFile, analysis: Analysis) -> Iterator[Fault]:

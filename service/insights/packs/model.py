@@ -32,6 +32,14 @@ _COMMON_PARAMETERS = frozenset(
 _JOB_COLUMNS = frozenset({"JobId", "job_id"})
 _LONGEST = timedelta(days=90)
 
+_SAMPLE_ENDINGS = frozenset(
+    {"total", "bucket", "sum", "count", "gsum", "gcount", "info", "created"}
+)
+"""What OpenMetrics puts behind the names of other metrics than gauges."""
+
+_RESERVED_LABELS = frozenset({"le", "quantile"})
+_TARGET_LABELS = frozenset({"job", "instance"})
+
 
 def _duration(given: object) -> object:
     return value_of(given, "timespan")
@@ -64,6 +72,33 @@ def _free_parameter(name: str) -> str:
     if name in taken or name.startswith("model_"):
         raise ValueError(f"`{name}` is taken by the service; choose another name")
     return _free(name)
+
+
+def _gauge_name(name: str) -> str:
+    ending = name.rpartition("_")[2]
+    if ending in _SAMPLE_ENDINGS:
+        raise ValueError(
+            f"`{name}` ends in _{ending}, which no gauge may; choose another name, such as "
+            "failing_objects"
+        )
+    return name
+
+
+def _free_label(name: str) -> str:
+    if name in _RESERVED_LABELS:
+        raise ValueError(f"Prometheus keeps the label `{name}` for itself; rename the column")
+    if name in _TARGET_LABELS:
+        raise ValueError(
+            f"every scrape sets the label `{name}` to its target; rename the column, such as job_id"
+        )
+    return name
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    for index, label in enumerate(labels):
+        if label in labels[:index]:
+            raise ValueError(f"{label} stands here twice; drop one")
+    return labels
 
 
 Duration = Annotated[
@@ -175,8 +210,9 @@ class Column(_Part):
 class Metric(_Part):
     """One family of gauges: a sample for each row of the answer."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-    """The end of the family's name, after the prefix that all packs share."""
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$"), AfterValidator(_gauge_name)]
+    """The end of the family's name, after the prefix that all packs share. Not `…_total` or such,
+    which other kinds of metrics end in."""
 
     help: Line
     """What it counts, with the unit."""
@@ -184,8 +220,11 @@ class Metric(_Part):
     value: ColumnName
     """The column that holds the value: `long`, `real`, `bool` or `timespan` (in seconds)."""
 
-    labels: list[ColumnName] = Field(default=[], max_length=10)
-    """The columns that tell samples apart. Never a person's ID or name."""
+    labels: Annotated[
+        list[Annotated[ColumnName, AfterValidator(_free_label)]], AfterValidator(_distinct)
+    ] = Field(default=[], max_length=10, json_schema_extra={"uniqueItems": True})
+    """The columns that tell samples apart. Never a person's ID or name; no `le`, `quantile`, `job`
+    or `instance`, which Prometheus sets."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many samples there are at most, in the answer's order."""

@@ -124,3 +124,27 @@ def test_types_are_those_that_the_analyser_gives(analyser: Analyser) -> None:
 def test_missing_package_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(AnalyserMissing, match=r"npm install|Node is not here"):
         analyse(["T"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "warned"),
+    [
+        *[(name, True) for name in ("source_id", "SourceId", "objectid", "TargetUPN", "mail")],
+        *[(name, True) for name in ("account_name", "UserPrincipalName", "memberOf", "owner")],
+        *[(name, False) for name in ("group_id", "ErrorCode", "target_system", "identity_type")],
+        *[(name, False) for name in ("resource_id", "object_count", "discount", "country")],
+    ],
+)
+async def test_label_that_seems_to_tell_who_somebody_is_is_warned_of(
+    tmp_path: Path, column: str, warned: bool
+) -> None:
+    text = MINE.replace("job_id = JobId", f"job_id = JobId, {column} = Category")
+    text = text.replace(
+        "  - name: events", f"  - name: {column}\n    type: string\n  - name: events"
+    )
+    text = text.replace("labels: [job_id]", f"labels: [job_id, {column}]")
+    found = await check(tmp_path, text)
+    told = [fault for fault in found if "nobody's ID" in fault.message]
+    assert [fault.line for fault in told] == ([line_of("labels:", text)] if warned else [])
+    assert found == told
+    assert all(fault.warning for fault in told)

@@ -61,6 +61,17 @@ def test_a_right_pack_is_read_whole(tmp_path: Path) -> None:
         ("- name: events", "- name: job_id", "- name: job_id\n    type: long", "stands here twice"),
         ("value: events", "value: job_id", "value: job_id", "use a column of long, real"),
         ("labels: [job_id]", "labels: [user]", "labels: [user]", "user is no column"),
+        ("labels: [job_id]", "labels: [job_id, job_id]", "labels:", "job_id stands here twice"),
+        ("labels: [job_id]", "labels:\n      - le", "- le", "Prometheus keeps the label `le`"),
+        ("labels: [job_id]", "labels: [quantile]", "labels:", "rename the column"),
+        ("labels: [job_id]", "labels: [instance]", "labels:", "sets the label `instance`"),
+        ("labels: [job_id]", "labels: [job]", "labels:", "sets the label `job`"),
+        ("labels: [job_id]", "labels: [__name__]", "labels:", "expected a plain name"),
+        *[
+            ("name: busy_events", f"name: {name}", f"- name: {name}", f"ends in _{ending}, which")
+            for ending in ["total", "bucket", "sum", "count", "gsum", "gcount", "info", "created"]
+            for name in (f"busy_{ending}", ending)
+        ],
         ("column: events", "column: evnts", "column: evnts", "evnts is no column"),
         ("at_least: 100", "at_least: .nan", "at_least", "number"),
         ("  at_least: 100\n", "", "rule:", "either at_least or at_most"),
