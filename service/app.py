@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -53,6 +52,12 @@ from service.workspace.protocol import Workspace
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 5.0
+"""Seconds to wait for a new answer, at most, where there is an old one."""
+
+_LOOKED_UP_EVERY = 0.1
+"""Seconds after which a start notices that the server was told to stop."""
+
 
 def create_app(
     settings: Settings,
@@ -61,10 +66,12 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     monotonic: Callable[[], float] = steady,
     sleep: Callable[[float], Awaitable[None]] = rest,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """The service as an ASGI application; it closes the workspace when it ends.
 
-    `sleep` is what it waits with between two refreshes, in seconds.
+    `sleep` is what it waits with between two refreshes, in seconds; `stopping` whether the server
+    was told to stop, so that a start ends early.
     Raises `ActivityError` where the file for activity can't be had.
     """
     folder = None if settings.activity else tempfile.TemporaryDirectory(prefix="activity-")
@@ -88,7 +95,7 @@ def create_app(
         refreshing = asyncio.create_task(parts.refresher.run())
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.startup_wait.total_seconds()):
-                await parts.refresher.settled.wait()
+                await _settled(parts.refresher, stopping)
         try:
             yield
         finally:
@@ -120,6 +127,14 @@ def openapi_document() -> dict[str, Any]:
         return parts.routes(None).openapi()
 
 
+async def _settled(refresher: Refresher, stopping: Callable[[], bool]) -> None:
+    """Returns when everything is loaded, the workspace has failed, or nobody wants to wait."""
+    while not refresher.settled.is_set() and not stopping():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOKED_UP_EVERY):
+                await refresher.settled.wait()
+
+
 class _Parts:
     """What the application is made of, each handed what it needs."""
 
@@ -138,7 +153,12 @@ class _Parts:
         self._now = now
         self._monotonic = monotonic
         limits = QueryLimits.shared if workspace.metered else QueryLimits.in_process
-        self.gate = Gate(workspace, limits(settings), monotonic=monotonic)
+        self.gate = Gate(
+            workspace,
+            limits(settings),
+            monotonic=monotonic,
+            observe_schema=partial(counted.query, "schema"),
+        )
         counted.watch(self.gate)
         people, background = (
             Querying(entrance, deadline=settings.query_timeout, observe=counted.query)
@@ -158,6 +178,7 @@ class _Parts:
                 fresh_for=settings.fresh_for.total_seconds(),
                 stale_for=settings.stale_for.total_seconds(),
                 stale_if_error=settings.stale_if_error.total_seconds(),
+                patience=min(_PATIENCE, settings.queue_wait.total_seconds()),
             ),
             now=now,
             monotonic=monotonic,
@@ -165,7 +186,13 @@ class _Parts:
             failures=(WorkspaceUnanswered, WorkspaceAccessDenied),
             observe=lambda outcome: counted.cache("answers", outcome),
         )
-        self._asking = Asking(people, self._activity, self.cache, renewing=background)
+        self._asking = Asking(
+            people,
+            self._activity,
+            self.cache,
+            renewing=background,
+            hindrance=lambda: self.gate.hindrance,
+        )
         self._packs = load_packs([SHIPPED, *settings.packs], INSIGHTS)
         self.exposition = Exposition(counted.registry, monotonic)
         questions = Questions(
@@ -198,7 +225,9 @@ class _Parts:
             questions,
             provisioning,
             every=settings.refresh_every,
+            monotonic=monotonic,
             sleep=sleep,
+            recovered=self.gate.recovered,
         )
 
     def routes(self, lifespan: Lifespan[FastAPI] | None) -> FastAPI:
@@ -229,12 +258,10 @@ class _Parts:
         return app
 
     def _ready(self) -> Ready | str:
-        activity, gate = self._activity, self.gate
+        activity = self._activity
         if activity.standing is None:
             return f"Loading: {activity.failure or 'the service is starting'}"
-        reasons = [reason for reason in (activity.overdue, gate.left_alone) if reason]
-        if seconds := math.ceil(gate.throttled_for):
-            reasons.append(f"the workspace is throttling and takes no queries for {seconds} s")
+        reasons = [reason for reason in (activity.overdue, self.gate.hindrance) if reason]
         directory = activity.directory()
         return Ready(
             status="degraded" if reasons else "ready",

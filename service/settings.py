@@ -304,7 +304,8 @@ class Settings(BaseModel):
     """Error codes that a job shows in `window_failures`; the rest count as `other`."""
 
     metrics_max_series: Annotated[int, Field(ge=1, le=1_000_000), Whole] = 50_000
-    """Series that one family of metrics may have; the smallest others count as `other`."""
+    """Series of one family of metrics that stand for themselves; beyond, whole jobs, the smallest
+    first, count as `other`, the same ones in all families."""
 
     metrics_when_stale: Literal["keep", "drop", "zero"] = "keep"
     """What becomes of values that can't be renewed: kept, dropped, or shown as 0."""

@@ -165,8 +165,8 @@ _CACHED = {"Cache-Control": "public, max-age=86400"}
 _SAMPLE = 'entra_provisioning_window_failures{job_id="…",error_code="…",window="24h"} 54.0\n'
 _METRICS = dict(zip(MEDIA_TYPES, (_SAMPLE, f"{_SAMPLE}# EOF\n"), strict=True))
 _READY = {
-    "status": "ready",
-    "reason": None,
+    "status": "degraded",
+    "reason": "the workspace is throttling and takes no queries for 45 s",
     "workspace": "embedded",
     "jobs": 12,
     "as_of": "2026-11-22T13:04:10Z",

@@ -2,7 +2,9 @@
 
 fresh      younger than `fresh_for`             served
 ageing     younger than `stale_for`             served, while one refresh runs behind it
-too old                                         callers wait for the refresh
+too old    younger than `stale_if_error` says   callers wait for the refresh, but not long: then
+                                                it is served as stale while the refresh goes on
+older      or none                              callers wait for the refresh
 failing    the refresh failed, not fresh for    served as stale, with the reason; the next refresh
            less than `stale_if_error`           waits a little, and longer each time
 rejected   asking again cannot help             the refusal is repeated for a growing time
@@ -20,7 +22,7 @@ from typing import Generic, Literal, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
-from service.cache.flights import Flights
+from service.cache.flights import Delayed, Flights
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Policy:
     fresh_for: float = 300.0
     stale_for: float = 900.0
     stale_if_error: float = 3600.0
+    patience: float = 5.0
+    """How long a caller waits for a new answer where there is an old one."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +151,27 @@ class AnswerCache(Generic[Value]):
             # Raised again and again, its traceback would grow.
             raise setback.error.with_traceback(None)
         lasts = held and age < held.value.fresh_for + self.stale_if_error
-        if setback and isinstance(setback.error, self._failures) and held and lasts:
-            self._observe("stale")
-            return replace(held.value, stale=str(setback.error))
-        self._observe("joined" if key in self._flights else "miss")
-        try:
+        if not (held and lasts):
+            self._observe("joined" if key in self._flights else "miss")
             return await self._flights.join(key, lambda: self._compute(key, compute, fresh_for))
+        failed = self._setbacks.get(key)
+        if failed and isinstance(failed.error, self._failures):
+            # It may still fail, or take long to: nobody waits to find out.
+            self._observe("stale")
+            if not setback and key not in self._flights:
+                self._refresh(key, renew or compute, fresh_for)
+            return replace(held.value, stale=str(failed.error))
+        self._observe("joined" if key in self._flights else "miss")
+        patience = self._policy.patience
+        try:
+            return await self._flights.join(
+                key, lambda: self._compute(key, compute, fresh_for), patience=patience
+            )
+        except Delayed:
+            late = f"The workspace has not answered within {patience:g} s; it is still being asked."
+            return replace(held.value, stale=late)
         except self._failures as error:
-            if held and lasts:
-                return replace(held.value, stale=str(error))
-            raise
+            return replace(held.value, stale=str(error))
 
     def kept(self, key: Hashable, stale: str) -> Answer[Value] | None:
         """The whole answer that is held for this key, if it is within bounds, as stale for this

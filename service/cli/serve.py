@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Event
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -69,14 +71,14 @@ def declare_sources(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Serves until it is told to stop."""
-    settings = settings_of(arguments)
+    settings, told = settings_of(arguments), Event()
     with stopping_cleanly(), listening(settings) as sock, opened_workspace(settings) as workspace:
         try:
-            app = create_app(settings, workspace)
+            app = create_app(settings, workspace, stopping=told.is_set)
         except ActivityError as error:
             raise CommandError(str(error)) from error
         with loop_kept_free():
-            _serve(app, settings, sock)
+            _serve(app, settings, sock, told)
 
 
 def settings_of(arguments: Namespace) -> Settings:
@@ -213,7 +215,18 @@ def _demonstrate(store: Path) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it serves, since the port may have been anybody's, and collects garbage."""
+    """Says where it serves, since the port may have been anybody's, and collects garbage.
+
+    `told` is set when it is told to stop: also while it starts, when nothing else says so.
+    """
+
+    def __init__(self, config: uvicorn.Config, told: Event) -> None:
+        super().__init__(config)
+        self._told = told
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._told.set()
+        super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _COLLECT_EVERY == 0:
@@ -229,7 +242,7 @@ class _Server(uvicorn.Server):
             sys.stdout.flush()
 
 
-def _serve(app: Any, settings: Settings, sock: socket.socket) -> None:
+def _serve(app: Any, settings: Settings, sock: socket.socket, told: Event) -> None:
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -237,7 +250,7 @@ def _serve(app: Any, settings: Settings, sock: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.shutdown_grace.total_seconds()),
     )
-    server = _Server(config)
+    server = _Server(config, told)
     server.run(sockets=[sock])
     if not server.started:
         raise CommandError("The service could not be started; the log above says why.")

@@ -29,7 +29,7 @@ from service.workspace.errors import (
 from service.workspace.limits import PERIOD, QueryLimits
 from service.workspace.log_analytics import LogAnalyticsWorkspace
 from service.workspace.log_analytics.credentials import expiry_of, principal_of
-from service.workspace.protocol import TimeSpan, Workspace
+from service.workspace.protocol import Result, TimeSpan, Workspace
 
 _CONCERNED: Mapping[type[WorkspaceError], str] = MappingProxyType(
     {
@@ -48,6 +48,14 @@ _STAGES = ("settings", "token", "workspace", "events")
 
 _NEEDED = ("TimeGenerated", "Id", "JobId")
 """Without these no answer can be made; what stands in for others is in `insights.columns`."""
+
+_NOTHING = (
+    f"The workspace returned nothing at all, so that its table {TABLE} and the table's columns are "
+    "not known: in the Entra admin centre, under Monitoring, Diagnostic settings, send "
+    "ProvisioningLogs to it; if that is done already, wait for the first event, which takes up to "
+    "an hour, and run the doctor again."
+)
+"""What a workspace that never got any data is told."""
 
 _LOOKED_BACK = timedelta(days=7)
 _DEADLINE = timedelta(seconds=60)
@@ -137,8 +145,14 @@ async def _read(
     found.setdefault("right", ("ok", "the service may read it"))
     found["table"] = "ok", TABLE
     found["columns"] = _columns(schema)
-    if found["columns"][0] == "ok":
-        found["events"] = await _events(workspace, now())
+    if found["columns"][0] != "ok":
+        return
+    result = await _newest(workspace, now())
+    if result.columns or result.partial is not None:
+        found["events"] = _events(result, now(), metered=workspace.metered)
+    else:
+        found["table"] = "failed", _NOTHING
+        del found["columns"]
 
 
 def _columns(schema: TableSchema) -> tuple[Status, str]:
@@ -155,13 +169,21 @@ def _columns(schema: TableSchema) -> tuple[Status, str]:
     return "ok", "all there are"
 
 
-async def _events(workspace: Workspace, at: datetime) -> tuple[Status, str]:
+async def _newest(workspace: Workspace, at: datetime) -> Result:
     span = TimeSpan(at - _LOOKED_BACK, at + _LOOKED_BACK)
-    result = await workspace.query(
-        _NEWEST.fill(start=span.start, end=span.end), span, deadline=_DEADLINE
-    )
+    kql = _NEWEST.fill(start=span.start, end=span.end)
+    return await workspace.query(kql, span, deadline=_DEADLINE)
+
+
+def _events(result: Result, at: datetime, *, metered: bool) -> tuple[Status, str]:
     record = next(result.records(), None)
-    if record is None or not record["Events"]:
+    none = record is None or not record["Events"]
+    if none and result.partial is not None:
+        return "failed", (
+            f"Whether there are events is not known, because the answer is not whole "
+            f"({result.partial}); run the doctor again."
+        )
+    if record is None or none:
         return "failed", (
             f"There is no event of the last {_LOOKED_BACK.days} days; see in the Entra admin "
             "centre whether provisioning runs, and whether the diagnostic setting that sends "
@@ -169,8 +191,10 @@ async def _events(workspace: Workspace, at: datetime) -> tuple[Status, str]:
         )
     newest: datetime = record["Newest"]
     detail = f"the newest is of {format_instant(newest)}, {_spoken(at - newest)} ago"
-    if workspace.metered:
+    if metered:
         detail += f"; 95 % arrive within {_spoken(record['Delay'])}"
+    if result.partial is not None:
+        detail += f"; there may be newer ones, because {result.partial}"
     return "ok", detail
 
 

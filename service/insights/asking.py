@@ -9,7 +9,7 @@ table share it, unless their callers may see different things.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -86,6 +86,7 @@ class Asking:
     """The way from a question to its answer.
 
     What nobody waits for is asked through `renewing`: an answer that is served while it is renewed.
+    `hindrance` tells why the workspace takes no queries just now, if it takes none.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class Asking:
         cache: AnswerCache[Table],
         *,
         renewing: Querying | None = None,
+        hindrance: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._querying = querying
         self._renewing = renewing or querying
         self._activity = activity
         self._cache = cache
+        self._hindrance = hindrance
 
     @property
     def kept_for(self) -> timedelta:
@@ -113,8 +116,9 @@ class Asking:
 
         Raises `JobNotFound`, and `WorkspaceError` where there is no answer, not even an old one.
         """
-        schema = await self._querying.schema()
+        # Before the first look there is no answer, and asking for the columns may take long.
         directory = await self.directory()
+        schema = await self._querying.schema()
         if question.job_id is not None and question.job_id not in directory.jobs:
             raise JobNotFound(question.job_id)
         sources = insight.queries(question, options, schema)
@@ -203,9 +207,16 @@ class Asking:
             as_of=standing.looked,
             made=standing.made,
             expires=activity.expires if lacking is None else standing.made,
-            stale=activity.overdue,
+            stale=self._overdue(standing),
             lacking=lacking,
         )
+
+    def _overdue(self, standing: Standing) -> str | None:
+        """Why the counts are older than they should be, `None` while they are not."""
+        overdue = self._activity.overdue
+        if overdue is None or standing.failure is not None:
+            return overdue
+        return _one_sentence([reason for reason in (overdue, self._hindrance()) if reason])
 
     def _standing(self) -> Standing:
         if standing := self._activity.standing:

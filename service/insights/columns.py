@@ -182,6 +182,16 @@ def normalised(schema: TableSchema, columns: Iterable[str]) -> Iterator[Kql]:
             yield made.stage.fill()
 
 
+def columns_read(schema: TableSchema, columns: Iterable[str]) -> frozenset[str]:
+    """Of the table's columns, those that are there and are read for `columns`, as `normalised`
+    has them."""
+    wanted = set(columns)
+    sources = set(_sources(wanted))
+    if "Action" in wanted:
+        sources |= {"Action", "ProvisioningAction"}
+    return schema.columns & sources
+
+
 def missing_columns(question: Question, schema: TableSchema, columns: Iterable[str]) -> list[str]:
     """Columns of the table that the answer needs and the workspace lacks, by name."""
     needed = {*columns, *(c.column for c in _FILTERS if c.values(question.filters))}

@@ -46,12 +46,13 @@ class FleetTable:
     def read(cls, result: Result, order: Sequence[str] = ()) -> Self:
         """The result's rows, in the order of these columns, a `-` before those that descend.
 
-        Without any, they stay in the order of the query.
+        Without any, they stay in the order of the query. A workspace that never got any data does
+        not even send columns: the table is then empty, whatever is asked of it.
         """
         schema = pa.schema([(column.name, _TYPES[column.type]) for column in result.columns])
         dynamic = frozenset(item.name for item in result.columns if item.type == "dynamic")
         table = pa.Table.from_batches(_batches(result, schema), schema).combine_chunks()
-        if order:
+        if len(table) and order:
             keys = [
                 (name.removeprefix("-"), "descending" if name.startswith("-") else "ascending")
                 for name in order
@@ -65,10 +66,12 @@ class FleetTable:
 
     def total(self, column: str) -> int:
         """The sum of a column of whole numbers."""
-        return pc.sum(self._table[column]).as_py() or 0
+        return pc.sum(self._table[column]).as_py() or 0 if len(self) else 0
 
     def chosen(self, context: Context, column: str = "JobId") -> FleetTable:
         """The rows of the jobs that the question is about, in the same order."""
+        if not len(self):
+            return self
         jobs = pa.array([job.job_id for job in context.jobs()], pa.string())
         return FleetTable(self._table.filter(pc.is_in(self._table[column], jobs)), self._dynamic)
 
@@ -80,6 +83,8 @@ class FleetTable:
 
     def records(self, start: int, end: int) -> list[Record]:
         """The rows from `start` up to `end`, by column name."""
+        if not len(self):  # Without columns, PyArrow makes records of nothing.
+            return []
         records: list[Record] = self._table.slice(start, end - start).to_pylist()
         for name in self._dynamic:
             for record in records:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from service.kql.template import Kql
 from service.table import TableSchema
-from service.workspace.errors import WorkspaceError
+from service.workspace.errors import Overloaded, WorkspaceError
 from service.workspace.protocol import Result, TimeSpan, Workspace
 
 
@@ -44,6 +44,8 @@ class Querying:
         started = time.perf_counter()
         try:
             result = await self._workspace.query(kql, span, deadline=self._deadline)
+        except Overloaded:  # The workspace was not asked.
+            raise
         except WorkspaceError as error:
             self._observe(insight, type(error).__name__, time.perf_counter() - started, 0)
             raise

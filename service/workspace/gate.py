@@ -2,7 +2,8 @@
 
 `people` and `background` are the same workspace for two kinds of callers. Somebody waits for an
 answer of the one, so they go first; the other gets a share all the same, and never every place.
-Whoever can't have a turn in time is told at once, and when to come again.
+Whoever can't have a turn in time is told at once, and when to come again. A workspace that has been
+silent for a while, or is left alone, is asked now and then whether it answers at all.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from service.kql.template import Kql
 from service.table import TableSchema
 from service.workspace.allowance import Budget, Throttle
 from service.workspace.breaker import Breaker
+from service.workspace.entrance import Entrance
 from service.workspace.errors import (
     Overloaded,
     QueryRejected,
@@ -32,8 +33,9 @@ from service.workspace.errors import (
 )
 from service.workspace.known_schema import KnownSchema
 from service.workspace.limits import PERIOD, QueryLimits
-from service.workspace.protocol import Result, TimeSpan, Workspace
-from service.workspace.refusals import left_alone, overloaded, stopping, throttled
+from service.workspace.protocol import Result, Workspace
+from service.workspace.refusals import left_alone, overloaded, silent, stopping, throttled
+from service.workspace.vigil import ANY_DAY, SIGN_OF_LIFE, Vigil
 from service.workspace.waiting import Line, Turn
 
 log = logging.getLogger(__name__)
@@ -43,14 +45,16 @@ Run = Callable[[float], Awaitable[Answer]]
 """Asks the workspace once, given how many seconds are left."""
 
 _RETRIES = 2
+"""How often a query is sent again, after a disturbance or once a throttle is over."""
+
 _LONGEST_THROTTLE = 3600.0
 """Seconds after which a workspace that told to wait longer is asked all the same, once."""
 
 _COME_AGAIN = 5
 """Seconds to wait for a turn, where no clock tells when there will be one."""
 
-_SCHEMA_WITHIN = 60.0
 _SHORTEST_TIMER = 0.001
+_FIRST_OF_ALL = -1
 
 
 class Gate:
@@ -58,7 +62,8 @@ class Gate:
 
     A query may run for its deadline, tries and pauses together; before that it may wait as long as
     the limits say. `monotonic` decides, whatever the event loop's own clock does; `random` gives
-    0 to 1; `sleep` is what pauses between tries are made with, in seconds.
+    0 to 1; `sleep` is what pauses between tries are made with, in seconds; `observe_schema` is told
+    of queries for the table's columns as `KnownSchema` tells.
     """
 
     def __init__(
@@ -69,9 +74,10 @@ class Gate:
         monotonic: Callable[[], float],
         random: Callable[[], float] = chance.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observe_schema: Callable[[str, float, int], None] = lambda outcome, elapsed, rows: None,
     ) -> None:
-        self.people: Workspace = _Entrance(self, workspace, urgent=True)
-        self.background: Workspace = _Entrance(self, workspace, urgent=False)
+        self.people: Workspace = Entrance(self, workspace, urgent=True)
+        self.background: Workspace = Entrance(self, workspace, urgent=False)
         self.in_flight = 0
         self.retries = 0
         self._workspace = workspace
@@ -87,8 +93,12 @@ class Gate:
         self._line = Line()
         self._numbers = itertools.count()
         self._in_background = 0
-        self._schema = KnownSchema(self._ask_schema, monotonic=monotonic)
+        self._schema = KnownSchema(self._ask_schema, monotonic=monotonic, observe=observe_schema)
         self._timer: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Timeout] = set()
+        self._heard = 0.0
+        self._vigil = Vigil(self._probe, self._probe_due, monotonic)
+        self._recovered = asyncio.Event()
         self._closed = False
 
     @property
@@ -111,33 +121,47 @@ class Gate:
         """Why the breaker is open, `None` while it is closed."""
         return self._breaker.why
 
-    async def ask(self, run: Run[Answer], *, urgent: bool, seconds: float) -> Answer:
-        """What `run` returns, within so many seconds; raises a `WorkspaceError`."""
+    @property
+    def hindrance(self) -> str | None:
+        """Why the workspace takes no queries just now, `None` while it does."""
+        if self.left_alone is not None:
+            return self.left_alone
+        seconds = math.ceil(self.throttled_for)
+        return (
+            f"the workspace is throttling and takes no queries for {seconds} s" if seconds else None
+        )
+
+    async def recovered(self) -> None:
+        """Returns when the workspace answers again that was left alone."""
+        await self._recovered.wait()
+
+    async def ask(self, run: Run[Answer], text: str, *, urgent: bool, seconds: float) -> Answer:
+        """What `run` returns, within so many seconds; raises a `WorkspaceError`.
+
+        `text` tells the query from others.
+        """
         number = next(self._numbers)
         patience = self._limits.wait if urgent else self._limits.background_wait
         left, tries = seconds, 0
         failure: WorkspaceUnanswered
-        if self._line.waiting(urgent=urgent) >= self._limits.length:
+        full = self._line.waiting(urgent=urgent) >= self._limits.length
+        if full or (urgent and self._stuck()):
             raise self._overloaded(self._monotonic())
         while True:
+            self._let_in()
             arrived = self._monotonic()
-            probe = self._let_in(urgent, arrived)
+            await self._turn(number, urgent, arrived + patience)
+            began = self._monotonic()
+            patience -= began - arrived
             try:
-                await self._turn(number, urgent, arrived + patience)
-                began = self._monotonic()
-                patience -= began - arrived
-                try:
-                    return await self._run(run, left, urgent, probe)
-                except WorkspaceThrottled as error:
-                    failure, pause = error, 0.0
-                except WorkspaceDisturbed as error:
-                    failure, pause = error, self._pause(tries)
-                    tries += 1
-            finally:
-                if probe:
-                    self._breaker.end_probe()
+                return await self._run(run, left, urgent, text)
+            except WorkspaceThrottled as error:
+                failure, pause = error, 0.0
+            except WorkspaceDisturbed as error:
+                failure, pause = error, self._pause(tries)
+            tries += 1
             left -= self._monotonic() - began + pause
-            if probe or tries > _RETRIES or left <= 0:
+            if tries > _RETRIES or left <= 0:
                 raise failure
             await self._sleep(pause)
             self.retries += 1
@@ -155,23 +179,62 @@ class Gate:
         if self._timer:
             self._timer.cancel()
         self._schema.close()
+        await self._vigil.close()
         await self._workspace.close()
 
     async def _ask_schema(self, urgent: bool) -> TableSchema:
-        return await self.ask(
-            lambda _: self._workspace.schema(), urgent=urgent, seconds=_SCHEMA_WITHIN
-        )
+        within = self._limits.schema_within
+        return await self.ask(self._schema_within, "schema", urgent=urgent, seconds=within)
 
-    def _let_in(self, urgent: bool, now: float) -> bool:
-        """Whether the query is the probe of an open breaker; raises if it may not even wait."""
+    async def _schema_within(self, seconds: float) -> TableSchema:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._workspace.schema()
+        except TimeoutError:
+            raise WorkspaceTimeout(
+                f"The workspace did not tell the columns of the table within {seconds:g} s; ask "
+                "again in a moment."
+            ) from None
+
+    def _let_in(self) -> None:
+        """Raises where a query may not even wait."""
         if self._closed:
             raise stopping()
-        if not self._breaker.open:
-            return False
-        if urgent or not self._breaker.may_probe(now):
+        if self._breaker.open:
+            # The event loop's timers stand still while a machine sleeps.
+            self._vigil.look()
             raise self._avoided()
-        self._breaker.begin_probe()
-        return True
+
+    def _stuck(self) -> bool:
+        """Whether all queries that may run do, and none has been answered for a while: there is no
+        place for a probe, and no use in waiting."""
+        full = self._limits.breaks_after is not None and self.in_flight >= self._limits.at_once
+        return full and self._monotonic() - self._heard >= self._limits.silent_after
+
+    def _probe_due(self) -> float | None:
+        if self._closed or self._limits.breaks_after is None:
+            return None
+        if self._breaker.open:
+            return max(self._breaker.next_probe, self._throttle.until)
+        return self._heard + self._limits.silent_after if self.in_flight else None
+
+    async def _probe(self) -> None:
+        now, within = self._monotonic(), self._limits.silent_after
+        self._breaker.next_probe = now + within
+        try:
+            await self._turn(_FIRST_OF_ALL, True, now + self._limits.background_wait)
+            await self._run(self._sign_of_life, within, True, None)
+        except WorkspaceError as error:
+            log.debug("a probe was not answered: %s", error)
+        finally:
+            self._heard = self._monotonic()
+
+    async def _sign_of_life(self, seconds: float) -> Result:
+        within = timedelta(seconds=seconds)
+        try:
+            return await self._workspace.query(SIGN_OF_LIFE, ANY_DAY, deadline=within)
+        except WorkspaceTimeout:
+            raise silent(seconds) from None
 
     async def _turn(self, number: int, urgent: bool, until: float) -> None:
         """Returns when it is the caller's turn; raises if it won't be in time."""
@@ -189,25 +252,36 @@ class Gate:
             self._dispatch()
             raise
 
-    async def _run(self, run: Run[Answer], left: float, urgent: bool, probe: bool) -> Answer:
-        """One try; what it tells about the workspace counts before anybody else gets a turn."""
+    async def _run(self, run: Run[Answer], left: float, urgent: bool, text: str | None) -> Answer:
+        """One try; what it tells about the workspace counts before anybody else gets a turn.
+
+        A probe has no `text`.
+        """
+        scope = asyncio.timeout(None)
         try:
-            answer = await run(left)
-            self._answered()
+            async with scope:
+                self._running.add(scope)
+                try:
+                    answer = await run(left)
+                finally:
+                    self._running.discard(scope)
+            self._answered(probe=text is None)
             return answer
+        except TimeoutError:
+            if scope.expired():
+                raise self._avoided() from None
+            raise
         except WorkspaceThrottled as error:
-            self._answered()
+            self._answered(probe=text is None)
             seconds = min(max(1.0, error.retry_after), _LONGEST_THROTTLE)
             log.warning("the workspace takes no queries for %.0f s", seconds)
             self._throttle.close(self._monotonic(), seconds)
             raise
         except (WorkspaceTimeout, WorkspaceUnavailable) as error:
-            if self._breaker.failed(self._monotonic(), str(error), probe=probe):
-                log.warning("the workspace is left alone for now: %s", error)
-                self._dismiss(self._avoided)
+            self._failed(error, text)
             raise
         except WorkspaceError as error:
-            self._answered()
+            self._answered(probe=text is None)
             if isinstance(error, QueryRejected):
                 self._schema.doubt()
             raise
@@ -216,15 +290,44 @@ class Gate:
             self._step_out(urgent)
             self._dispatch()
 
-    def _answered(self) -> None:
+    def _answered(self, *, probe: bool) -> None:
+        self._heard = self._monotonic()
         if self._breaker.open:
             log.warning("the workspace answers again")
+            self._recovered.set()
+            self._recovered = asyncio.Event()
+        elif probe:
+            # It lives, but that says nothing of the queries that it did not answer.
+            return
         self._breaker.answered()
+
+    def _failed(self, error: WorkspaceUnanswered, text: str | None) -> None:
+        late, was_open = isinstance(error, WorkspaceTimeout), self._breaker.open
+        if text is None:
+            dead = was_open or late or self._breaker.failed()
+        else:
+            # Of those under way when it opens, none counts again.
+            dead = not was_open and (
+                self._breaker.timed_out(text) if late else self._breaker.failed()
+            )
+        if not dead:
+            return
+        self._breaker.trip(self._monotonic(), str(error))
+        if was_open:
+            return
+        log.warning("the workspace is left alone for now: %s", error)
+        self._dismiss(self._avoided)
+        if late:
+            # Nobody waits any longer for what a silent workspace does not answer.
+            for scope in self._running:
+                scope.reschedule(asyncio.get_running_loop().time())
 
     def _pause(self, tries: int) -> float:
         return 2.0**tries * (0.5 + self._random() / 2)
 
     def _step_in(self, urgent: bool) -> None:
+        if not self.in_flight:
+            self._heard = self._monotonic()
         self.in_flight += 1
         self._in_background += not urgent
 
@@ -247,6 +350,7 @@ class Gate:
                 self._step_in(turn.urgent)
                 turn.called.set_result(None)
         self._wake_up(now, opens)
+        self._vigil.look()
 
     def _next(self) -> Turn | None:
         if self.in_flight >= self._limits.at_once:
@@ -288,39 +392,3 @@ class Gate:
     def _avoided(self) -> WorkspaceUnavailable:
         wait = max(1, math.ceil(self._breaker.left(self._monotonic())))
         return left_alone(wait, self._breaker.why)
-
-
-class _Entrance:
-    """The workspace behind the gate, as one kind of caller asks it."""
-
-    def __init__(self, gate: Gate, workspace: Workspace, *, urgent: bool) -> None:
-        self._gate = gate
-        self._workspace = workspace
-        self._urgent = urgent
-
-    @property
-    def identity(self) -> str:
-        return self._workspace.identity
-
-    @property
-    def arrival_uncertainty(self) -> timedelta:
-        return self._workspace.arrival_uncertainty
-
-    @property
-    def metered(self) -> bool:
-        return self._workspace.metered
-
-    async def schema(self) -> TableSchema:
-        return await self._gate.schema(urgent=self._urgent)
-
-    async def query(self, kql: Kql, span: TimeSpan, *, deadline: timedelta) -> Result:
-        def run(left: float) -> Awaitable[Result]:
-            return self._workspace.query(kql, span, deadline=timedelta(seconds=left))
-
-        return await self._gate.ask(run, urgent=self._urgent, seconds=deadline.total_seconds())
-
-    def portal_link(self, kql: Kql, span: TimeSpan) -> str | None:
-        return self._workspace.portal_link(kql, span)
-
-    async def close(self) -> None:
-        await self._gate.close()

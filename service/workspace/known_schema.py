@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from service.table import TableSchema
-from service.workspace.errors import WorkspaceUnanswered
+from service.workspace.errors import Overloaded, WorkspaceError, WorkspaceUnanswered
 
 _LASTS = 3600.0
+_ASKED_AGAIN_AFTER = 60.0
+"""Seconds, where the columns are known and asking again failed."""
 
 
 class KnownSchema:
     """Asked once for everybody, and again by background work after an hour or when in doubt.
 
-    `ask` asks the workspace; it is told whether somebody waits.
+    `ask` asks the workspace; it is told whether somebody waits. `observe` is told of every time
+    that the workspace was asked: the outcome as in `QueryObserver`, seconds and rows.
     """
 
     def __init__(
@@ -22,8 +25,10 @@ class KnownSchema:
         ask: Callable[[bool], Awaitable[TableSchema]],
         *,
         monotonic: Callable[[], float],
+        observe: Callable[[str, float, int], None],
     ) -> None:
         self._ask = ask
+        self._observe = observe
         self._monotonic = monotonic
         self._known: TableSchema | None = None
         self._until = 0.0
@@ -50,13 +55,27 @@ class KnownSchema:
             self._asking.cancel()
 
     async def _renewed(self, urgent: bool) -> TableSchema:
+        lasts = _LASTS
         try:
-            self._known = await self._ask(urgent)
+            self._known = await self._observed(urgent)
         except WorkspaceUnanswered:
             if self._known is None:
                 raise
-        self._until = self._monotonic() + _LASTS
+            lasts = _ASKED_AGAIN_AFTER
+        self._until = self._monotonic() + lasts
         return self._known
+
+    async def _observed(self, urgent: bool) -> TableSchema:
+        started = self._monotonic()
+        try:
+            schema = await self._ask(urgent or self._known is None)
+        except Overloaded:  # The workspace was not asked.
+            raise
+        except WorkspaceError as error:
+            self._observe(type(error).__name__, self._monotonic() - started, 0)
+            raise
+        self._observe("success", self._monotonic() - started, len(schema.columns))
+        return schema
 
     def _done(self, task: asyncio.Task[TableSchema]) -> None:
         self._asking = None

@@ -13,6 +13,8 @@ PERIOD = 30.0
 _BACKGROUND_WAIT = 60.0
 _LONGEST_PAUSE = 60.0
 _IN_PROCESS_LENGTH = 1000
+_SILENT_AFTER = 10.0
+_SCHEMA_WITHIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class QueryLimits:
 
     Of each class, `length` queries may wait: a person's for `wait` seconds, background work for
     `background_wait`. After `breaks_after` failures in a row the workspace is left alone, never if
-    `None`, and tried again after at most `longest_pause` seconds.
+    `None`, and tried again after at most `longest_pause` seconds. While queries run and none has
+    been answered for `silent_after` seconds, it is asked for a sign of life, and left alone if none
+    comes within as many. The columns of the table must come within `schema_within` seconds.
     """
 
     at_once: int = 4
@@ -31,6 +35,8 @@ class QueryLimits:
     background_wait: float = _BACKGROUND_WAIT
     breaks_after: int | None = 5
     longest_pause: float = _LONGEST_PAUSE
+    silent_after: float = _SILENT_AFTER
+    schema_within: float = _SCHEMA_WITHIN
 
     @classmethod
     def shared(cls, settings: Settings) -> Self:
@@ -38,6 +44,7 @@ class QueryLimits:
 
         At least one query each, so that more replicas than queries can ask more together.
         """
+        timeout = settings.query_timeout.total_seconds()
         return cls(
             at_once=max(1, settings.query_concurrency // settings.replicas),
             budget=max(1, settings.query_budget // settings.replicas),
@@ -45,6 +52,8 @@ class QueryLimits:
             wait=settings.queue_wait.total_seconds(),
             # The refresh that finds the workspace back must come within one interval.
             longest_pause=min(_LONGEST_PAUSE, settings.refresh_every.total_seconds()),
+            silent_after=min(_SILENT_AFTER, timeout / 2),
+            schema_within=min(_SCHEMA_WITHIN, timeout),
         )
 
     @classmethod

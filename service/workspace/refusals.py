@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from service.workspace.errors import Overloaded, WorkspaceThrottled, WorkspaceUnavailable
+from service.workspace.errors import (
+    Overloaded,
+    WorkspaceThrottled,
+    WorkspaceTimeout,
+    WorkspaceUnavailable,
+)
 
 
 def overloaded(wait: int, *, running: int, waiting: int) -> Overloaded:
@@ -24,6 +29,13 @@ def throttled(wait: int) -> WorkspaceThrottled:
 def left_alone(wait: int, why: str | None) -> WorkspaceUnavailable:
     return WorkspaceUnavailable(
         f"The workspace fails and is left alone until it is tried again in {wait} s. {why}", wait
+    )
+
+
+def silent(seconds: float) -> WorkspaceTimeout:
+    return WorkspaceTimeout(
+        f"The workspace answers nothing, not even what time it is, within {seconds:g} s; check the "
+        "network to it and to the sign-in, and the health of the service in Azure."
     )
 
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,24 @@ def program(*arguments: str, environment: Mapping[str, str] | None = None) -> En
     process = _start(list(arguments), environment)
     try:
         out, err = process.communicate(timeout=_PATIENCE)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    return Ended(process.returncode, out, err)
+
+
+def stopped_when(
+    due: Callable[[], bool], *arguments: str, environment: Mapping[str, str], within: float
+) -> Ended:
+    """A run of the program that is told to stop once it is due, and ends within so many seconds."""
+    process = _start(list(arguments), environment)
+    try:
+        until = time.monotonic() + _PATIENCE
+        while not due() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        process.terminate()
+        out, err = process.communicate(timeout=within)
     finally:
         if process.poll() is None:
             process.kill()

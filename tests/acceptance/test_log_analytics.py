@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import program, serving
+from tests.acceptance.process import program, serving, stopped_when
 from tests.acceptance.test_serve import recent
 from tests.api.world import GARDEN, made_store
 from tests.simulator import WORKSPACE_ID, Logs, Simulator
@@ -48,6 +48,18 @@ def test_the_callers_request_id_goes_upstream(simulator: Simulator) -> None:
         answer = served.client.get("/events", headers={"X-Request-ID": "ticket-4711"})
     assert answer.status_code == 200
     assert "ticket-4711" in simulator.counts.request_ids
+
+
+def test_start_that_waits_for_a_workspace_ends_when_it_is_told_to(simulator: Simulator) -> None:
+    simulator.fail("hang")
+    ended = stopped_when(
+        lambda: simulator.counts.queries > 0,
+        *("serve", "--workspace-id", WORKSPACE_ID, "--port", "0"),
+        environment=azure(simulator),
+        within=10,
+    )
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
 
 
 @pytest.mark.parametrize("other", [["--store", "b"], ["--logs", "a"]])

@@ -45,13 +45,13 @@ class Source:
 class Desk:
     """A cache with a clock and a source, and what it told of its outcomes."""
 
-    def __init__(self, *, max_bytes: int = 1000) -> None:
+    def __init__(self, *, max_bytes: int = 1000, patience: float = 5.0) -> None:
         self.clock = Clock()
         self.outcomes: Counter[str] = Counter()
         self.source = Source()
         self.cache: AnswerCache[int] = AnswerCache(
             max_bytes=max_bytes,
-            policy=Policy(fresh_for=300, stale_for=900, stale_if_error=3600),
+            policy=Policy(fresh_for=300, stale_for=900, stale_if_error=3600, patience=patience),
             now=self.clock.now,
             monotonic=self.clock.monotonic,
             rejections=(Refused,),
@@ -152,6 +152,57 @@ async def test_failing_workspace_is_not_stormed(age: float) -> None:
         tries += [second] * (desk.source.asked - before)
         desk.clock.pass_by(1)
     assert tries == [0, 5, 15, 35, 75, 135, 195, 255, 315, 375]
+
+
+async def test_nobody_waits_long_for_a_new_answer_where_there_is_an_old_one() -> None:
+    desk = Desk(patience=0.01)
+    await desk.get()
+    desk.clock.pass_by(900)
+    desk.source.open.clear()
+    late = await asyncio.gather(*(desk.get() for _ in range(10)))
+    assert {answer.value for answer in late} == {1}
+    assert {answer.stale for answer in late} == {
+        "The workspace has not answered within 0.01 s; it is still being asked."
+    }
+    assert (await desk.get()).stale
+    assert desk.source.asked == 2
+    desk.source.open.set()
+    await desk.settled()
+    renewed = await desk.get()
+    assert (renewed.value, renewed.stale, desk.source.asked) == (2, None, 2)
+
+
+async def test_nobody_waits_at_all_after_the_last_computation_failed() -> None:
+    desk = Desk(patience=1e6)
+    await desk.get()
+    desk.clock.pass_by(900)
+    desk.source.error = Down("no route")
+    await desk.get()
+    desk.source.open.clear()
+    for passed in (1, 60, 1):
+        desk.clock.pass_by(passed)
+        assert (await desk.get()).stale == "no route"
+        await desk.settled()
+    assert desk.source.asked == 3
+    desk.source.error = None
+    desk.source.open.set()
+    await desk.settled()
+    assert (await desk.get()).stale is None
+
+
+async def test_late_failure_of_what_nobody_waits_for_is_not_lost_nor_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk(patience=0.01)
+    await desk.get()
+    desk.clock.pass_by(900)
+    desk.source.open.clear()
+    await desk.get()
+    desk.source.error = Down("no route")
+    desk.source.open.set()
+    await desk.settled()
+    assert (await desk.get()).stale == "no route"
+    assert caplog.records == []
 
 
 async def test_after_a_failure_without_an_answer_the_next_caller_tries_again() -> None:

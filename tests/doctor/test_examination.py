@@ -106,6 +106,40 @@ async def test_a_workspace_that_gets_nothing_any_more_is_told(
     assert "diagnostic setting" in events.detail
 
 
+async def test_a_workspace_without_any_data_is_told_from_one_without_events(
+    workspace: LogAnalyticsWorkspace, simulator: Simulator
+) -> None:
+    simulator.hold(WORKSPACE_ID, Logs())
+    found = await findings(workspace)
+    assert (found["right"].status, found["table"].status) == ("ok", "failed")
+    assert "nothing at all" in found["table"].detail
+    assert "Diagnostic settings" in found["table"].detail
+    assert {found["columns"].status, found["events"].status} == {"not tried"}
+
+
+async def test_events_of_an_answer_that_is_not_whole_are_not_known(
+    workspace: LogAnalyticsWorkspace, simulator: Simulator
+) -> None:
+    simulator.fail("truncated", rows=0, matching="summarize")
+    events = (await findings(workspace))["events"]
+    assert events.status == "failed"
+    assert "not known" in events.detail
+    assert "no event" not in events.detail
+    simulator.recover()
+    simulator.fail("overflow", matching="summarize")
+    events = (await findings(workspace))["events"]
+    assert (events.status, "may be newer ones" in events.detail) == ("ok", True)
+
+
+async def test_columns_that_did_not_all_come_are_told(
+    workspace: LogAnalyticsWorkspace, simulator: Simulator
+) -> None:
+    simulator.fail("truncated", rows=3, matching="getschema")
+    found = await findings(workspace)
+    assert (found["workspace"].status, found["columns"].status) == ("failed", "not tried")
+    assert "did not return all columns" in found["workspace"].detail
+
+
 async def test_replicas_may_not_ask_more_than_one_identity_is_allowed(
     workspace: LogAnalyticsWorkspace,
 ) -> None:

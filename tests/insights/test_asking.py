@@ -82,7 +82,8 @@ class Desk:
         self.activity = activity_of(
             self._querying, now=self.clock.now, monotonic=self.clock.monotonic
         )
-        self.asking = Asking(self._querying, self.activity, cache)
+        self.hindrance: str | None = None
+        self.asking = Asking(self._querying, self.activity, cache, hindrance=lambda: self.hindrance)
 
     async def load(self) -> None:
         await load(self.activity, self._querying)
@@ -198,6 +199,16 @@ async def test_failing_workspace_leaves_counts_as_they_were_and_says_since_when(
     desk.workspace.error = None
     await desk.refresh()
     assert (await desk.jobs()).freshness.reason is None
+
+
+async def test_counts_that_are_overdue_say_why_where_it_is_known(desk: Desk) -> None:
+    desk.hindrance = "the workspace is throttling"
+    assert (await desk.jobs()).freshness.reason is None
+    desk.clock.pass_by(200)
+    overdue = "the workspace was last looked at 200 s ago"
+    assert (await desk.jobs()).freshness.reason == f"{overdue}; the workspace is throttling"
+    desk.hindrance = None
+    assert (await desk.jobs()).freshness.reason == overdue
 
 
 async def test_before_the_first_look_nothing_is_answered(room: MakeRoom) -> None:

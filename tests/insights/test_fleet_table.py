@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.insights.catalogue import INSIGHTS
 from service.insights.directory import App, Directory, Job
 from service.insights.fleet_table import FleetTable
-from service.insights.insight import Context
+from service.insights.insight import Context, FromActivity, Insight, Query
 from service.insights.question import Filters
-from service.table import KqlType
+from service.table import KqlType, TableSchema
 from service.workspace.protocol import Column, Result, Statistics
 from tests.stores import NOW, question
 
@@ -104,3 +105,25 @@ def test_only_rows_of_the_chosen_jobs_stay_and_know_their_job() -> None:
 def test_rows_without_a_job_column_have_none() -> None:
     table = FleetTable.read(result({"n": "long"}, [(7,)]))
     assert list(table.rows(context(), lambda record: record["n"], None)) == [(None, 7)]
+
+
+@pytest.mark.parametrize("order", [(), ("-n", "JobId")])
+def test_result_without_even_columns_is_a_table_without_rows(order: tuple[str, ...]) -> None:
+    table = FleetTable.read(result({}, []), order)
+    chosen = table.chosen(context(jobs=frozenset({"oak"})))
+    assert (len(chosen), chosen.total("n"), chosen.records(0, 9)) == (0, 0, [])
+    assert list(chosen.rows(context(), dict)) == []
+
+
+@pytest.mark.parametrize("insight", INSIGHTS.values(), ids=INSIGHTS)
+def test_every_insight_answers_from_a_workspace_without_any_data(
+    insight: Insight[Any, Any],
+) -> None:
+    asked, options = question(), insight.options()
+    sources = insight.queries(asked, options, TableSchema())
+    if all(isinstance(source, Query) for source in sources):
+        read = [source.read(result({}, [])) for source in sources if isinstance(source, Query)]
+        answer = insight.answer(Context(asked, Directory({})), options, *read)
+        assert list(answer) == []
+    else:
+        assert all(isinstance(source, FromActivity) for source in sources)

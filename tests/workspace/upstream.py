@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.kql.template import Kql, Template
 from service.table import TableSchema
+from service.workspace.errors import WorkspaceTimeout
 from service.workspace.gate import Gate
 from service.workspace.limits import QueryLimits
 from service.workspace.protocol import Result, Statistics, TimeSpan, Workspace
@@ -49,7 +50,11 @@ class Upstream:
 
     async def query(self, kql: Kql, span: TimeSpan, *, deadline: timedelta) -> Result:
         self.deadlines.append(deadline.total_seconds())
-        await self._ask(kql.text.removeprefix("print Number = "))
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                await self._ask(kql.text.removeprefix("print Number = "))
+        except TimeoutError:
+            raise WorkspaceTimeout("Too slow.") from None
         return ANSWER
 
     def portal_link(self, kql: Kql, span: TimeSpan) -> str | None:

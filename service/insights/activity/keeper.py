@@ -19,6 +19,7 @@ from service.insights.activity.store import ActivityStore
 from service.insights.cycle import Cycle
 from service.insights.directory import App, Directory, Job
 from service.insights.querying import Querying
+from service.table import TableSchema
 from service.workspace.errors import WorkspaceError
 from service.workspace.protocol import TimeSpan
 
@@ -73,7 +74,6 @@ class Activity:
         self._now = now
         self._monotonic = monotonic
         self._standing: Standing | None = None
-        self._cycles_known = False
         self._made, self._kept = _cache(), _cache()
         self._lock = threading.Lock()
 
@@ -172,9 +172,12 @@ class Activity:
         """
         looked, mark = self._now(), self._monotonic()
         try:
+            schema = await self._querying.schema()
+            if await asyncio.to_thread(self._loader.begin, schema):
+                self.forget()
             await self._loader.look()
-            if not self._cycles_known:
-                await self._read_cycles()
+            if not self._loader.cycles_known:
+                await self._read_cycles(schema)
             self._renew(looked, mark)
             yield
             while not self.loaded and self._monotonic() - mark < self._every.total_seconds():
@@ -190,17 +193,20 @@ class Activity:
     def close(self) -> None:
         self.store.close()
 
-    async def _read_cycles(self) -> None:
+    async def _read_cycles(self, schema: TableSchema) -> None:
         """Looks for every job's newest cycle; from then on, each look brings those that changed."""
         span = TimeSpan(self._loader.horizon, FUTURE)
         try:
-            kql = latest_cycles_kql(span, await self._querying.schema())
-            result = await self._querying.query("latest-cycles", kql, span)
+            result = await self._querying.query(
+                "latest-cycles", latest_cycles_kql(span, schema), span
+            )
         except WorkspaceError as error:
             log.warning("the newest cycles are not known: %s", error)
             return
         self._loader.note_cycles(await asyncio.to_thread(read_latest_cycles, result))
-        self._cycles_known = True
+        self._loader.cycles_known = result.partial is None
+        if result.partial is not None:
+            log.warning("not all newest cycles are known: %s", result.partial)
 
     def _renew(self, looked: datetime, made: float) -> None:
         self.failure = None

@@ -13,6 +13,7 @@ from service.insights.activity.arrivals import Arrivals
 from service.insights.activity.counting import (
     BIN,
     CLOCK,
+    COLUMNS,
     asked_at,
     changed_cycles,
     counted,
@@ -22,8 +23,10 @@ from service.insights.activity.counting import (
     recounting_kql,
 )
 from service.insights.activity.store import ActivityStore, State
+from service.insights.columns import columns_read
 from service.insights.cycle import Cycle
 from service.insights.querying import Querying
+from service.table import TableSchema
 from service.times import BINS
 from service.workspace.protocol import TimeSpan
 
@@ -37,7 +40,10 @@ _LARGE = 50_000
 
 
 class Loader:
-    """Asks the workspace for counts and hands them to the store."""
+    """Asks the workspace for counts and hands them to the store.
+
+    `cycles_known` says whether `latest_cycles` has every job's; looks keep it so where they can.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,8 @@ class Loader:
         self._cut: set[datetime] = set()
         self.arrivals = Arrivals()
         self.latest_cycles: Mapping[str, Cycle] = {}
+        self.cycles_known = False
+        self._schema = TableSchema()
 
     @property
     def horizon(self) -> datetime:
@@ -72,6 +80,19 @@ class Loader:
         """Whether the workspace returned all counts of each bin from an instant on."""
         return not any(cut >= start for cut in self._cut)
 
+    def begin(self, schema: TableSchema) -> bool:
+        """Tells which columns the table has now.
+
+        Returns whether all counts had to go, because they were made of others.
+        """
+        if schema != self._schema:
+            self._schema = schema
+            self.cycles_known = False
+        if not self._store.begin(columns_read(schema, COLUMNS)):
+            return False
+        self._cut.clear()
+        return True
+
     async def look(self) -> bool:
         """Counts again the bins that got rows since the last look; the first look counts today.
 
@@ -85,6 +106,7 @@ class Loader:
     async def _look(self) -> bool:
         state = self._store.state
         if state.loaded_from is None or state.looked is None:
+            self.cycles_known = False  # Runs are found by what arrives from now on.
             looked = await self._clock()
             await self._fill(_DAY.floor(self._now()), FUTURE, looked=looked)
             return True
@@ -114,7 +136,7 @@ class Loader:
         """Counts from `start` on, or from as near to it as the workspace returns whole."""
         while True:
             span = TimeSpan(start, end)
-            kql = counting_kql(span, await self._querying.schema())
+            kql = counting_kql(span, self._schema)
             result = await self._querying.query("activity", kql, span)
             middle = self._middle(span)
             if result.partial is None or middle is None:
@@ -132,7 +154,7 @@ class Loader:
 
         Returns when the workspace was first asked, by its own clock; `None` if nothing changed.
         """
-        kql = recounting_kql(span, await self._querying.schema(), since)
+        kql = recounting_kql(span, self._schema, since)
         # Runs reach beyond the halves of a span.
         result = await self._querying.query("activity", kql, whole)
         looked, middle = asked_at(result), self._middle(span)
@@ -140,9 +162,11 @@ class Loader:
             late = await self._recount(TimeSpan(middle, span.end), whole, since)
             early = await self._recount(TimeSpan(span.start, middle), whole, since)
             return looked or late or early
-        if looked is not None:
-            cycles = await asyncio.to_thread(changed_cycles, result)
-            self.note_cycles(cycles)
+        if looked is not None or result.partial is not None:
+            if result.partial is None:
+                self.note_cycles(await asyncio.to_thread(changed_cycles, result))
+            else:  # Some of those that changed may be among the rows that did not come.
+                self.cycles_known = False
             table = await asyncio.to_thread(counted, result)
             await self._keep(table, None, self._store.state)
             self._note(table, span, cut=result.partial is not None)

@@ -4,7 +4,8 @@
     narrow        events of a combination in a bin of five minutes
     wide          the same per day, so that months are answered as fast as hours
     job           its names, first and last event
-    state         how far back is loaded, and when the workspace was last looked at
+    state         how far back is loaded, when the workspace was last looked at, and which columns
+                  of its table the counts were made of
 
 A process that dies in the middle leaves the last whole transaction. A file that can't be read, or
 is of another workspace or version, is made anew: everything in it can be counted again.
@@ -29,12 +30,13 @@ from service.workspace.protocol import TimeSpan
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 
 _CREATE = f"""
 BEGIN;
 CREATE TABLE state (
-    version INTEGER, workspace VARCHAR, loaded_from TIMESTAMP, looked TIMESTAMP
+    version INTEGER, workspace VARCHAR, counted_of VARCHAR[],
+    loaded_from TIMESTAMP, looked TIMESTAMP
 );
 CREATE TABLE combination (id INTEGER, {", ".join(f"{name} VARCHAR" for name in DIMENSIONS)});
 CREATE TABLE narrow (start TIMESTAMP, combination INTEGER, events BIGINT);
@@ -45,6 +47,8 @@ CREATE TABLE job (
 );
 COMMIT;
 """
+_BEGIN = "INSERT INTO state VALUES (?, ?, NULL, NULL, NULL)"
+_COUNTS = ("combination", "narrow", "wide", "job")
 _ADD_COMBINATIONS = f"""
 INSERT INTO combination
 SELECT (SELECT count(*) FROM combination) + row_number() OVER (), *
@@ -129,6 +133,7 @@ class ActivityStore:
         self._connection = connection
         self._writing = threading.Lock()
         self.state = self._read_state()
+        self._columns = self._read_columns()
 
     @classmethod
     def open(cls, path: Path | None, workspace: str, *, memory_limit: str, threads: int) -> Self:
@@ -144,10 +149,41 @@ class ActivityStore:
                 _remove(path)
             connection = duckdb.connect(str(path or ":memory:"), config=config)
             connection.execute(_CREATE)
-            connection.execute("INSERT INTO state VALUES (?, ?, NULL, NULL)", [_VERSION, workspace])
+            connection.execute(_BEGIN, [_VERSION, workspace])
         except (duckdb.Error, OSError) as error:
             raise ActivityError(_why(path, error)) from error
         return cls(connection)
+
+    def begin(self, columns: frozenset[str]) -> bool:
+        """Tells of which columns of the table counts are made from now on.
+
+        Drops those that were made of others, and returns whether there were any.
+        """
+        if columns == self._columns:
+            return False
+        with self._writing, closing(self._connection.cursor()) as cursor:
+            before = self._columns
+            cursor.execute("BEGIN")
+            try:
+                if before is not None:
+                    for table in _COUNTS:
+                        cursor.execute(f"DELETE FROM {table}")
+                    cursor.execute("UPDATE state SET loaded_from = NULL, looked = NULL")
+                cursor.execute("UPDATE state SET counted_of = ?", [sorted(columns)])
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            self._columns = columns
+            if before is None:
+                return False
+            self.state = State()
+        log.warning(
+            "the workspace's table has changed (new: %s; gone: %s); activity is counted anew",
+            ", ".join(sorted(columns - before)) or "nothing",
+            ", ".join(sorted(before - columns)) or "nothing",
+        )
+        return True
 
     def replace(self, counted: pa.Table, span: TimeSpan | None, state: State) -> pa.Table | None:
         """Puts counts in place of those of the span, or, without one, of the bins they name.
@@ -218,6 +254,10 @@ class ActivityStore:
         loaded_from, looked = row or (None, None)
         return State(_aware(loaded_from), _aware(looked))
 
+    def _read_columns(self) -> frozenset[str] | None:
+        row = self._connection.execute("SELECT counted_of FROM state").fetchone()
+        return frozenset(row[0]) if row and row[0] is not None else None
+
 
 def _usable(path: Path, workspace: str, config: Config) -> duckdb.DuckDBPyConnection | None:
     """The file's counts, `None` if they are damaged or of something else; both can be mended."""
@@ -232,7 +272,7 @@ def _usable(path: Path, workspace: str, config: Config) -> duckdb.DuckDBPyConnec
         log.warning("%s is damaged; activity is counted anew", path)
         return None
     try:
-        for table in ("combination", "narrow", "wide", "job"):
+        for table in _COUNTS:
             connection.execute(f"SELECT count(*) FROM {table}")
         found = connection.execute("SELECT version, workspace FROM state").fetchall()
     except duckdb.Error:

@@ -78,6 +78,7 @@ class Credential:
     def __init__(self, make: Callable[[], ChainedTokenCredential]) -> None:
         self._make = make
         self._chain: ChainedTokenCredential | None = None
+        self._former: ChainedTokenCredential | None = None
         self.used: str | None = None
         self.tried: list[str] = []
         self.failure: WorkspaceError | None = None
@@ -100,9 +101,16 @@ class Credential:
     def _why(self) -> WorkspaceError:
         return self.failure or _missing(self.tried)
 
+    async def start_over(self) -> None:
+        """Forgets every token that was given, for when one is not accepted any more."""
+        # Closed only when the next one goes: a query of another caller may be asking it still.
+        former, self._former, self._chain = self._former, self._chain, None
+        if former is not None:
+            await former.close()
+
     async def close(self) -> None:
-        if self._chain is not None:
-            await self._chain.close()
+        await self.start_over()
+        await self.start_over()
 
     def _opened(self) -> ChainedTokenCredential:
         if self._chain is None:

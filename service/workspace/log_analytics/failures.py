@@ -6,6 +6,7 @@ only its codes are read, and names that stand in our own query: the rest may hol
 
 from __future__ import annotations
 
+import math
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -146,18 +147,30 @@ def _innermost_message(error: Mapping[str, Any]) -> str:
     return message
 
 
+def http_date(text: str) -> datetime | None:
+    """The date in a header, `None` for what is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _seconds(retry_after: str | None) -> int | None:
-    """A `Retry-After` as seconds, within reason; a date counts from now."""
+    """A `Retry-After` as seconds, within reason; a date counts from now.
+
+    `None` for what is no time to wait.
+    """
     if retry_after is None:
         return None
     try:
         seconds = float(retry_after)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(retry_after)
-        except ValueError:
+        until = http_date(retry_after)
+        if until is None:
             return None
-        seconds = (until.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        seconds = max((until - datetime.now(UTC)).total_seconds(), 0)
+    if not math.isfinite(seconds) or seconds < 0:
+        return None
     return int(min(max(seconds, 1), _LONGEST_WAIT.total_seconds()))
 
 
@@ -195,6 +208,17 @@ def _no_workspace(answered: Answered) -> WorkspaceError:
     return WorkspaceNotFound(
         f"{answered.place.endpoint} knows no {answered.place.named}: set `workspace_id` to the "
         "Workspace ID on its overview page in the Azure portal, and `cloud` to its cloud."
+    )
+
+
+def _no_other_workspace(answered: Answered) -> WorkspaceError:
+    number = len(answered.place.workspaces)
+    if number == 1:
+        return _rejected(answered)
+    return WorkspaceNotFound(
+        f"One of the {number} workspaces can't be found or read: check that every ID in "
+        "`workspace_id` is the Workspace ID on an overview page in the Azure portal, in the cloud "
+        f"of `cloud`, and that the service's identity has the role {ROLE} on each."
     )
 
 
@@ -253,6 +277,7 @@ _BY_CODE: Mapping[str, _Meaning] = MappingProxyType(
         "InvalidTokenError": _refused,
         "AuthenticationFailed": _refused,
         "PathNotFoundError": _no_workspace,
+        "FailedToResolveResource": _no_other_workspace,
         "BadArgumentError": _rejected,
         "GatewayTimeout": _timed_out,
     }

@@ -11,8 +11,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import aiohttp
@@ -26,17 +25,19 @@ from azure.monitor.query.aio import LogsQueryClient
 from service.kql.template import Kql, Template
 from service.request_ids import REQUEST_ID
 from service.table import TABLE, TableSchema
-from service.times import format_instant, utc_now
+from service.times import format_instant, steady, utc_now
 from service.workspace.errors import (
     AnswerCut,
     AnswerUnreadable,
+    TokenRefused,
+    WorkspaceDisturbed,
     WorkspaceError,
     WorkspaceTimeout,
     WorkspaceUnavailable,
 )
 from service.workspace.log_analytics.credentials import Credential
 from service.workspace.log_analytics.decoding import Decoded, Decoder
-from service.workspace.log_analytics.failures import Answered, broken, partial_reason
+from service.workspace.log_analytics.failures import Answered, broken, http_date, partial_reason
 from service.workspace.log_analytics.place import Place
 from service.workspace.log_analytics.portal import logs_link
 from service.workspace.protocol import Result, Statistics, TimeSpan
@@ -46,6 +47,9 @@ _LONGEST_WAIT = timedelta(minutes=10)
 
 _ARRIVAL_UNCERTAINTY = timedelta(minutes=10)
 """`ingestion_time()` is approximate, and rows can be read only some time after it."""
+
+_NEW_TOKEN_AFTER = 60.0
+"""Seconds for which a token that is refused is kept: another, asked for at once, is refused too."""
 
 _CONNECT_WITHIN = 10
 _READ_BYTES = 1 << 18
@@ -69,13 +73,17 @@ class LogAnalyticsWorkspace:
         credential: Credential,
         *,
         now: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = steady,
     ) -> None:
         self.place = place
         self.credential = credential
         self.clock_skew: timedelta | None = None
         self._now = now
+        self._monotonic = monotonic
         self._trusted = _trusted(place)
+        self._session: aiohttp.ClientSession | None = None
         self._client: LogsQueryClient | None = None
+        self._signed_in = 0.0
         self._closed = False
 
     @property
@@ -93,12 +101,18 @@ class LogAnalyticsWorkspace:
     async def schema(self) -> TableSchema:
         """The columns that the table has now; asking costs a query, and the gate remembers.
 
-        Where the workspace never got any data, the columns of Microsoft's reference.
+        Where the workspace never got any data, the columns of Microsoft's reference. Raises
+        `WorkspaceDisturbed` where only some of them came.
         """
         now = self._now()
         # A span of any length does: the columns are those of the table, not of the rows.
         span = TimeSpan(now - _ANY_TIME, now)
         result = await self.query(_GETSCHEMA, span, deadline=_SCHEMA_WITHIN)
+        if result.partial is not None:
+            raise WorkspaceDisturbed(
+                f"The workspace did not return all columns of {TABLE} ({result.partial}), so that "
+                "nothing can be asked of it rightly; they are asked for again."
+            )
         names = frozenset(record["ColumnName"] for record in result.records())
         return TableSchema(names) if names else TableSchema()
 
@@ -123,13 +137,14 @@ class LogAnalyticsWorkspace:
 
     async def close(self) -> None:
         self._closed = True
-        if self._client is not None:
-            await self._client.close()
+        if self._session is not None:
+            await self._session.close()
         await self.credential.close()
 
     async def _decoded(self, kql: Kql, span: TimeSpan, deadline: timedelta) -> Decoded:
         seconds = deadline.total_seconds()
-        response: AsyncHttpResponse = await self._opened().send_request(
+        client = self._opened()
+        response: AsyncHttpResponse = await client.send_request(
             self._request(kql, span, deadline),
             stream=True,
             connection_timeout=min(_CONNECT_WITHIN, seconds),
@@ -142,7 +157,10 @@ class LogAnalyticsWorkspace:
             if response.status_code != 200:
                 body = await _beginning(response)
                 headers, status = response.headers, response.status_code
-                raise Answered(status, headers, body, self.place, kql.text).failure()
+                failure = Answered(status, headers, body, self.place, kql.text).failure()
+                if isinstance(failure, TokenRefused):
+                    await self._drop_token(client)
+                raise failure
             return await _decode(response)
 
     def _request(self, kql: Kql, span: TimeSpan, deadline: timedelta) -> HttpRequest:
@@ -170,31 +188,46 @@ class LogAnalyticsWorkspace:
         """The client, made when the event loop runs that its connections belong to."""
         if self._closed:
             raise _stopping()
-        if self._client is None:
-            session = aiohttp.ClientSession(
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._trusted),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=True,  # HTTPS_PROXY and NO_PROXY
                 auto_decompress=False,
                 read_bufsize=_READ_BYTES,
             )
+        if self._client is None:
+            self._signed_in = self._monotonic()
             self._client = LogsQueryClient(
                 cast(AsyncTokenCredential, self.credential),
                 endpoint=self.place.endpoint,
                 audience=self.place.audience,
-                transport=AioHttpTransport(session=session, connection_data_block_size=_READ_BYTES),
+                transport=AioHttpTransport(
+                    session=self._session,
+                    session_owner=False,
+                    connection_data_block_size=_READ_BYTES,
+                ),
                 retry_total=0,
                 permit_redirects=False,
             )
         return self._client
 
+    async def _drop_token(self, refused: LogsQueryClient) -> None:
+        """Lets the next query get a token of its own.
+
+        The client and the credential keep theirs until it expires, whatever the workspace says of
+        it. Queries under way go on: they share only the connections.
+        """
+        old = self._monotonic() - self._signed_in >= _NEW_TOKEN_AFTER
+        if refused is self._client and old:
+            self._client = None
+            await self.credential.start_over()
+
     def _note_clock(self, headers: Mapping[str, str]) -> None:
-        try:
-            theirs = parsedate_to_datetime(headers["Date"])
-        except (KeyError, ValueError):
-            return
-        # Their date has whole seconds: on average it is half a second old.
-        self.clock_skew = self._now() - theirs.astimezone(UTC) - timedelta(seconds=0.5)
+        theirs = http_date(headers.get("Date", ""))
+        if theirs is not None:
+            # Their date has whole seconds: on average it is half a second old.
+            self.clock_skew = self._now() - theirs - timedelta(seconds=0.5)
 
     def _late(self, deadline: timedelta) -> WorkspaceTimeout:
         seconds = deadline.total_seconds()

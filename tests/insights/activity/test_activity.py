@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,7 @@ from service.insights.question import Question
 from service.kql.template import Kql
 from service.records.importing import add_lines
 from service.records.store import Store
+from service.table import COLUMNS, TableSchema
 from service.times import BINS, Window
 from service.workspace.embedded import EmbeddedWorkspace
 from service.workspace.errors import WorkspaceUnavailable
@@ -79,10 +81,15 @@ class Upstream(EmbeddedWorkspace):
     """A workspace that can fail, or have something happen, between two queries."""
 
     before: Callable[[], None] = staticmethod(lambda: None)
+    answered: Callable[[Kql, Result], Result] = staticmethod(lambda kql, result: result)
 
     async def query(self, kql: Kql, span: TimeSpan, *, deadline: timedelta) -> Result:
         self.before()
-        return await super().query(kql, span, deadline=deadline)
+        return self.answered(kql, await super().query(kql, span, deadline=deadline))
+
+    def keep(self, columns: frozenset[str]) -> None:
+        """The table has only these columns from now on."""
+        self._schema = TableSchema(columns)
 
     def allow(self, rows: int) -> None:
         """A result may have so many rows from now on."""
@@ -104,7 +111,10 @@ class Logs:
     `off` is how wrong the service's clock is.
     """
 
-    def __init__(self, folder: Path, *, max_rows: int = 500_000) -> None:
+    def __init__(
+        self, folder: Path, *, max_rows: int = 500_000, retention: timedelta = RETENTION
+    ) -> None:
+        self._retention = retention
         self.true = START
         self.off = timedelta()
         self.events: list[Event] = []
@@ -132,7 +142,7 @@ class Logs:
             store,
             querying,
             every=timedelta(minutes=1),
-            retention=RETENTION,
+            retention=self._retention,
             now=lambda: self.true + self.off,
             monotonic=lambda: (self.true - START).total_seconds(),
         )
@@ -374,6 +384,38 @@ def test_newest_cycles_that_could_not_be_asked_for_are_asked_for_again() -> None
         assert made.activity.latest_cycles["job-a"].cycle_id == "old"
 
 
+def test_newest_cycles_that_did_not_all_come_are_asked_for_again() -> None:
+    with logs() as made:
+        made.arrive([Event(START - timedelta(days=2), job=job, cycle="run") for job in "abc"])
+
+        def cut(kql: Kql, result: Result) -> Result:
+            if "let Newest" not in kql.text:
+                return result
+            return replace(result, rows=result.rows[:1], partial="the result was cut at 1 row")
+
+        made.workspace.answered = cut
+        made.look()
+        assert len(made.activity.latest_cycles) == 1
+        made.workspace.answered = lambda kql, result: result
+        made.true += timedelta(minutes=5)
+        made.look()
+        assert set(made.activity.latest_cycles) == set("abc")
+
+
+def test_cycles_of_a_recount_that_was_cut_are_those_of_all_events() -> None:
+    with logs(max_rows=6) as made:
+        first = [Event(START - timedelta(hours=1), job=job, cycle="run") for job in "abc"]
+        made.arrive(first)
+        made.look()
+        codes = [f"code-{number}" for number in range(9)]
+        late = [replace(event, code=code) for event in first for code in codes]
+        made.arrive(late)
+        made.look()
+        assert made.activity.lacking(START - timedelta(days=1))
+        counts = {job: cycle.events for job, cycle in made.activity.latest_cycles.items()}
+        assert counts == dict.fromkeys("abc", 10)
+
+
 CYCLED = st.builds(
     Event,
     at=st.timedeltas(-timedelta(days=12), timedelta(days=1)).map(lambda offset: START + offset),
@@ -387,7 +429,7 @@ CYCLED = st.builds(
 @given(happenings(CYCLED, 8))
 @settings(QUICK, max_examples=15)
 def test_newest_cycles_are_those_of_all_events_after_any_arrivals(what: Any) -> None:
-    with logs() as made:
+    with logs(retention=timedelta(days=60)) as made:
         happen(made, what)
         newest = {
             event.job: event.cycle
@@ -592,6 +634,61 @@ def test_a_file_of_another_workspace_is_counted_anew(tmp_path: Path) -> None:
     store = ActivityStore.open(path, "another", memory_limit="64MB", threads=1)
     assert store.state.loaded_from is None
     store.close()
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+@pytest.mark.parametrize("column", ["ResultSignature", "ProvisioningSteps", "CycleId"])
+def test_counts_are_those_of_the_columns_that_the_table_has_now(
+    column: str, restarts: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with logs() as made:
+        events = [Event(START - timedelta(days=day), code="Timeout", cycle="run") for day in (0, 5)]
+        made.arrive(events)
+        made.workspace.keep(frozenset(COLUMNS) - {column})
+        made.look()
+        before = made.counted()
+        made.workspace.keep(frozenset(COLUMNS))
+        made.true += timedelta(minutes=5)
+        if restarts:
+            made.activity.close()
+            made.restart()
+        made.look()
+        assert made.counted() == made.recounted()
+        assert made.activity.latest_cycles["job-a"].cycle_id == "run"
+        # No count is made of the run.
+        assert (before == made.recounted()) == (column == "CycleId")
+        assert (f"new: {column}" in caplog.text) == (column != "CycleId")
+        made.workspace.keep(frozenset(COLUMNS) - {column})
+        made.true += timedelta(minutes=5)
+        made.look()
+        assert made.counted() == before
+
+
+def test_what_was_made_of_counts_of_other_columns_is_not_kept() -> None:
+    def renewed(before: str | None) -> str:
+        return "renewed" if before else "made anew"
+
+    with logs() as made:
+        made.arrive([Event(START)])
+        made.look()
+        assert made.activity.kept("levels", renewed) == "made anew"
+        made.look()
+        assert made.activity.kept("levels", renewed) == "renewed"
+        made.workspace.keep(frozenset(COLUMNS) - {"ResultSignature"})
+        made.look()
+        assert made.activity.kept("levels", renewed) == "made anew"
+
+
+def test_a_workspace_without_any_data_is_counted_when_data_comes() -> None:
+    with logs() as made:
+        made.workspace.answered = lambda kql, result: replace(result, columns=(), rows=[])
+        made.look()
+        assert made.counted() == {}
+        made.arrive([Event(START - timedelta(days=day), cycle="run") for day in range(3)])
+        made.workspace.answered = lambda kql, result: result
+        made.look()
+        assert made.counted() == made.recounted()
+        assert made.activity.latest_cycles["job-a"].events == 3
 
 
 @given(happenings(EVENTS, 8))

@@ -20,7 +20,14 @@ from service.workspace.log_analytics import LogAnalyticsWorkspace
 from service.workspace.log_analytics.credentials import Credential
 from tests.simulator import CLIENT_ID, CLIENT_SECRET, TENANT_ID, WORKSPACE_ID, Logs, Simulator
 from tests.stores import NOW, Event, open_workspace, write_store
-from tests.workspace.log_analytics.simulated import EVER, PATIENT, ask, secret_of, simulated
+from tests.workspace.log_analytics.simulated import (
+    EVER,
+    PATIENT,
+    ask,
+    place_of,
+    secret_of,
+    simulated,
+)
 
 SHORT = timedelta(seconds=0.3)
 OTHER_WORKSPACE = "0f5b7a2c-9a34-4c0e-8a57-6f1f0d0b3c11"
@@ -76,6 +83,13 @@ async def test_several_workspaces_are_asked_together(simulator: Simulator, tmp_p
     assert simulator.counts.queries == 1
 
 
+async def test_one_of_several_workspaces_that_is_not_there_is_told(simulator: Simulator) -> None:
+    nobody = "11111111-2222-4333-8444-555555555555"
+    async with simulated(simulator, workspaces=(WORKSPACE_ID, nobody)) as workspace:
+        with pytest.raises(errors.WorkspaceNotFound, match=r"One of the 2 .* `workspace_id`"):
+            await ask(workspace)
+
+
 async def test_a_workspace_without_any_data_has_no_rows(
     workspace: LogAnalyticsWorkspace, simulator: Simulator
 ) -> None:
@@ -109,6 +123,7 @@ FAILURES = [
     Failing("not_found", errors.WorkspaceNotFound, "`workspace_id`"),
     Failing("throttled", errors.WorkspaceThrottled, "for 30 s"),
     Failing("throttled", errors.WorkspaceThrottled, "for 7 s", {"retry_after": 7}),
+    Failing("throttled", errors.WorkspaceThrottled, "for 30 s", {"retry_after": "nan"}),
     Failing("server_error", errors.WorkspaceDisturbed, "status 500 (InternalServerError)"),
     Failing("bad_gateway", errors.WorkspaceDisturbed, "status 502"),
     Failing("unavailable", errors.WorkspaceDisturbed, "status 503"),
@@ -160,6 +175,47 @@ async def test_a_token_that_was_revoked_is_told_and_replaced(
     simulator.revoke_tokens()
     with pytest.raises(errors.TokenRefused):
         await ask(workspace)
+
+
+async def test_a_refused_token_is_replaced_after_a_minute_and_not_at_once(
+    simulator: Simulator,
+) -> None:
+    seconds = [0.0]
+    workspace = LogAnalyticsWorkspace(
+        place_of(simulator), secret_of(simulator), monotonic=lambda: seconds[0]
+    )
+    await ask(workspace)
+    simulator.revoke_tokens()
+    for second in (30.0, 59.0, 61.0):
+        seconds[0] = second
+        with pytest.raises(errors.TokenRefused):
+            await ask(workspace)
+        assert simulator.counts.tokens_issued == 1
+    assert (await ask(workspace)).rows
+    assert simulator.counts.tokens_issued == 2
+    await workspace.close()
+
+
+async def test_queries_under_way_go_on_while_a_refused_token_is_replaced(
+    simulator: Simulator,
+) -> None:
+    seconds = [0.0]
+    workspace = LogAnalyticsWorkspace(
+        place_of(simulator), secret_of(simulator), monotonic=lambda: seconds[0]
+    )
+    await ask(workspace)
+    seconds[0] = 100.0
+    simulator.fail("slow", latency=0.3, matching="count")
+    simulator.fail("invalid_token", matching="max")
+    slow = asyncio.create_task(ask(workspace, Kql(f"{TABLE} | count")))
+    await asyncio.to_thread(simulator.wait_for, lambda counts: counts.queries == 2)
+    refused = await asyncio.gather(*(ask(workspace) for _ in range(3)), return_exceptions=True)
+    assert {type(error) for error in refused} == {errors.TokenRefused}
+    assert (await slow).rows == [(300,)]
+    simulator.recover()
+    assert (await ask(workspace)).rows
+    assert simulator.counts.tokens_issued == 2
+    await workspace.close()
 
 
 async def test_a_server_that_is_not_trusted(simulator: Simulator) -> None:
@@ -250,6 +306,15 @@ async def test_a_workspace_without_any_data_has_the_columns_of_the_reference(
     workspace: LogAnalyticsWorkspace, simulator: Simulator
 ) -> None:
     simulator.hold(WORKSPACE_ID, Logs())
+    assert (await workspace.schema()).columns == frozenset(COLUMNS)
+
+
+async def test_columns_that_did_not_all_come_are_not_believed(
+    workspace: LogAnalyticsWorkspace, simulator: Simulator
+) -> None:
+    simulator.fail("truncated", rows=3, times=1)
+    with pytest.raises(errors.WorkspaceDisturbed, match="all columns"):
+        await workspace.schema()
     assert (await workspace.schema()).columns == frozenset(COLUMNS)
 
 
