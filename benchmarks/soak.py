@@ -76,6 +76,7 @@ _SETTINGS = {
     "retention": "60d",
     "answer_memory": "16MiB",
     "body_memory": "8MiB",
+    "activity_memory": "32MiB",
 }
 _ROUTES = (
     *("failures", "errors", "actions", "operations", "spikes", "skips", "cycles", "objects"),
