@@ -63,9 +63,9 @@ _MOST_SKEW = timedelta(minutes=1)
 _AT_ONCE, _IN_PERIOD = 5, 200
 """What Log Analytics allows one principal: queries at once, and in 30 seconds."""
 
-_NEWEST = Template(f"""
-{TABLE}
-| where TimeGenerated >= {{start:datetime}} and TimeGenerated < {{end:datetime}}
+_NEWEST = Template("""
+AADProvisioningLogs
+| where TimeGenerated >= {start:datetime} and TimeGenerated < {end:datetime}
 | extend Delay = ingestion_time() - TimeGenerated
 | summarize Events = count(), Newest = max(TimeGenerated), Delay = percentile(Delay, 95)
 """)

@@ -55,7 +55,7 @@ _CONNECT_WITHIN = 10
 _READ_BYTES = 1 << 18
 _LARGEST_PROBLEM = 1 << 16
 
-_GETSCHEMA = Template(f"{TABLE} | getschema").fill()
+_GETSCHEMA = Template("AADProvisioningLogs | getschema").fill()
 _SCHEMA_WITHIN = timedelta(seconds=30)
 _ANY_TIME = timedelta(days=1)
 
