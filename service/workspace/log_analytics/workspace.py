@@ -48,6 +48,9 @@ _LONGEST_WAIT = timedelta(minutes=10)
 _ARRIVAL_UNCERTAINTY = timedelta(minutes=10)
 """`ingestion_time()` is approximate, and rows can be read only some time after it."""
 
+_LETTING_GO = 0.02
+"""Seconds: TLS connections close only while the event loop turns (aiohttp, graceful shutdown)."""
+
 _NEW_TOKEN_AFTER = 60.0
 """Seconds for which a token that is refused is kept: another, asked for at once, is refused too."""
 
@@ -140,6 +143,7 @@ class LogAnalyticsWorkspace:
         if self._session is not None:
             await self._session.close()
         await self.credential.close()
+        await asyncio.sleep(_LETTING_GO)
 
     async def _decoded(self, kql: Kql, span: TimeSpan, deadline: timedelta) -> Decoded:
         seconds = deadline.total_seconds()
